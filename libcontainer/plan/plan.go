@@ -1,0 +1,61 @@
+// Package plan is the small program that the parent writes and init executes:
+// types and their codec, no decisions. Everything in it has been validated and
+// resolved by the planner; init looks nothing up and chooses nothing.
+package plan
+
+// Plan is one container's start-up, in the order in which init executes it.
+type Plan struct {
+	// Join lists existing namespaces that init's thread enters by setns, in
+	// order. User, pid and time namespaces are entered before init runs.
+	Join []Namespace
+	// NotDumpable: a joined pid namespace makes init visible to processes of
+	// another container before it is one of them.
+	NotDumpable bool
+	// UserNS says that init is in a user namespace with fresh or joined
+	// mappings and must become its uid and gid 0.
+	UserNS bool
+	// NewCgroupNS: unshare a cgroup namespace once the parent has put init
+	// into its cgroups (its root is the cgroup at that moment).
+	NewCgroupNS bool
+	// Loopback: bring up "lo" of a fresh network namespace.
+	Loopback bool
+	// Hostname and Domainname are set in the uts namespace unless empty.
+	Hostname   string
+	Domainname string
+	// Rootfs is nil only when the spec has no root (init then keeps the
+	// host's root).
+	Rootfs *Rootfs
+	// RuntimeHooks: stop at the barrier where the parent runs the prestart
+	// and createRuntime hooks.
+	RuntimeHooks bool
+	// CreateContainer and StartContainer hooks run by init, with
+	// CreateState and StartState on stdin.
+	CreateContainer []Hook
+	StartContainer  []Hook
+	CreateState     []byte // state JSON for CreateContainer hooks
+	StartState      []byte // state JSON for StartContainer hooks
+	Process         Process
+	// SeccompFollows: a Seccomp of its own comes once it is compiled.
+	SeccompFollows bool
+	// ListenFd is the listening socket on which init waits for `start`;
+	// None when the parent starts it over the wire (`run`).
+	ListenFd int
+}
+
+// None is the index of an fd that is not there.
+const None = -1
+
+// Namespace is an existing namespace to join.
+type Namespace struct {
+	Fd   int    // index into the fds sent with the plan
+	Flag uint64 // CLONE_NEW*
+	Path string // for errors
+}
+
+// Hook is one hook that runs inside the container.
+type Hook struct {
+	Path    string
+	Args    []string
+	Env     []string
+	Timeout int // seconds, 0 = none
+}
