@@ -1,0 +1,31 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// Close closes fd. There is no error worth handling: on Linux the fd is gone
+// in every case (close(2)).
+func Close(fd int) { _ = unix.Close(fd) }
+
+// CloseAll closes every fd of the list that is not negative.
+func CloseAll(fds []int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			Close(fd)
+		}
+	}
+}
+
+// CloseOnExec sets FD_CLOEXEC on an inherited fd.
+func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
+
+// IsOpen says whether fd is an open file of the caller.
+func IsOpen(fd int) bool {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil
+}
+
+// OpenPath returns an O_PATH fd of the directory at path, for use as
+// /proc/self/fd/N where a path would be too long for unix(7).
+func OpenPath(path string) (int, error) {
+	return unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
