@@ -1,0 +1,95 @@
+// Package hook runs one lifecycle hook: a program with the container's state
+// on its stdin (runtime-spec config.md, "POSIX-platform Hooks"). Which hooks
+// run when, and in which namespace, is the caller's business: the hook starts
+// on the calling thread.
+package hook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+)
+
+// maxOutput is how much of a hook's output is kept for its error.
+const maxOutput = 4096
+
+// Run runs every hook of the list in order, until one fails. kind is the
+// spec's name of the list. The environment is only what the hook names.
+func Run(kind string, hooks []plan.Hook, state []byte) error {
+	for i, h := range hooks {
+		if err := run(h, state); err != nil {
+			err.Step = fmt.Sprintf("error running %s hook #%d", kind, i)
+			return err
+		}
+	}
+	return nil
+}
+
+func run(h plan.Hook, state []byte) *fault.Error {
+	ctx, cancel := context.Background(), func() {}
+	if h.Timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(h.Timeout)*time.Second)
+	}
+	defer cancel()
+	var output tail
+	cmd := exec.CommandContext(ctx, h.Path)
+	if len(h.Args) > 0 {
+		cmd.Args = h.Args
+	}
+	cmd.Env = append([]string{}, h.Env...) // nil would pass on our own
+	cmd.Stdin = bytes.NewReader(state)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	// A grandchild that keeps the pipes open must not keep us.
+	cmd.WaitDelay = time.Second
+	err := cmd.Run()
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case ctx.Err() != nil:
+		err = fmt.Errorf("no end after its timeout of %d s, killed%s", h.Timeout, output.quote())
+	case isBrokenPipe(err):
+		return nil
+	default:
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			if e := errors.Unwrap(err); e != nil { // fork/exec PATH: errno
+				err = e
+			}
+			return fault.New("", h.Path, "exec", err)
+		}
+		err = fmt.Errorf("%w%s", err, output.quote())
+	}
+	return fault.New("", h.Path, "", err)
+}
+
+// isBrokenPipe: the hook ended well without reading its stdin, which it may.
+func isBrokenPipe(err error) bool {
+	var exit *exec.ExitError
+	return !errors.As(err, &exit) && strings.Contains(err.Error(), "broken pipe")
+}
+
+// tail keeps the last maxOutput bytes written to it.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if extra := len(t.b) - maxOutput; extra > 0 {
+		t.b = t.b[extra:]
+	}
+	return len(p), nil
+}
+
+func (t *tail) quote() string {
+	text := strings.TrimSpace(string(t.b))
+	if text == "" {
+		return ""
+	}
+	return ": " + strings.ReplaceAll(text, "\n", "; ")
+}

@@ -1,0 +1,66 @@
+package hook
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rt/libcontainer/plan"
+)
+
+func sh(script string) plan.Hook {
+	return plan.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}}
+}
+
+func TestRunGivesStateAndOnlyTheNamedEnvironment(t *testing.T) {
+	t.Setenv("LEAK", "1")
+	out := filepath.Join(t.TempDir(), "out")
+	h := sh(`read line; echo "$line $A ${LEAK-unset}" > ` + out)
+	h.Env = []string{"A=b"}
+	if err := Run("prestart", []plan.Hook{h}, []byte("{}\n")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(out)
+	if err != nil || string(got) != "{} b unset\n" {
+		t.Errorf("hook saw %q, %v", got, err)
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	quiet := sh("exit 0")
+	slow := sh("sleep 60")
+	slow.Timeout = 1
+	tests := []struct {
+		name  string
+		hooks []plan.Hook
+		want  string
+	}{
+		{"stderr is shown", []plan.Hook{quiet, sh("echo no such bridge >&2; exit 3")},
+			"error running poststart hook #1: /bin/sh: exit status 3: no such bridge"},
+		{"missing", []plan.Hook{{Path: "/nope/hook"}},
+			"error running poststart hook #0: /nope/hook: exec: no such file or directory"},
+		{"timeout", []plan.Hook{slow},
+			"error running poststart hook #0: /bin/sh: no end after its timeout of 1 s, killed"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			begin := time.Now()
+			err := Run("poststart", test.hooks, []byte("{}"))
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if took := time.Since(begin); took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+		})
+	}
+}
+
+func TestRunAcceptsAHookThatDoesNotRead(t *testing.T) {
+	state := []byte(strings.Repeat("x", 1<<20))
+	if err := Run("prestart", []plan.Hook{sh("exec <&-; exit 0")}, state); err != nil {
+		t.Error(err)
+	}
+}
