@@ -1,0 +1,19 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// IsSELinuxFS says whether selinuxfs is mounted at path.
+func IsSELinuxFS(path string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(path, &fs) == nil && fs.Type == unix.SELINUX_MAGIC
+}
+
+// PermittedCaps is the calling thread's permitted capability set, a bit mask.
+func PermittedCaps() (uint64, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return 0, err
+	}
+	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted), nil
+}

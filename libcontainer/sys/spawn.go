@@ -1,0 +1,145 @@
+package sys
+
+// spawn.go starts init: one clone and one exec, straight into new namespaces.
+
+import (
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Spawn describes a process to start.
+type Spawn struct {
+	// Exe is an fd of the program. It is executed through /proc/self/fd.
+	Exe  int
+	Argv []string
+	Env  []string
+	// Files are the child's fds 0, 1, 2, …; nothing else reaches it.
+	Files []uintptr
+	// Cloneflags are the namespaces to make, CLONE_NEW*.
+	Cloneflags uintptr
+	// CgroupFd is a cgroup v2 directory to start in, or -1.
+	CgroupFd int
+	// KeepCaps gives the child all capabilities of its new user namespace
+	// as ambient ones: its uid is not mapped yet, so execve would drop them.
+	KeepCaps bool
+	// Join are namespaces that the child is born in.
+	Join []NamespaceFd
+}
+
+// NamespaceFd is an open namespace.
+type NamespaceFd struct {
+	Fd   int
+	Flag int // CLONE_NEW*
+}
+
+// JoinError says which of Spawn.Join could not be entered.
+type JoinError struct {
+	Index int
+	Errno error
+}
+
+func (e *JoinError) Error() string { return e.Errno.Error() }
+
+func (e *JoinError) Unwrap() error { return e.Errno }
+
+// Start starts the process. The child is the caller's; pidfd is
+// close-on-exec and readable once it has exited (pidfd_open(2)). err is a
+// *JoinError when a namespace refused.
+func (s *Spawn) Start() (pid, pidfd int, err error) {
+	attr := &syscall.ProcAttr{
+		Env:   s.Env,
+		Files: s.Files,
+		Sys: &syscall.SysProcAttr{
+			Cloneflags:  s.Cloneflags,
+			PidFD:       &pidfd,
+			UseCgroupFD: s.CgroupFd >= 0,
+			CgroupFD:    max(s.CgroupFd, 0),
+		},
+	}
+	if s.KeepCaps {
+		for c := range uintptr(unix.CAP_LAST_CAP + 1) {
+			attr.Sys.AmbientCaps = append(attr.Sys.AmbientCaps, c)
+		}
+	}
+	path := "/proc/self/fd/" + strconv.Itoa(s.Exe)
+	if len(s.Join) == 0 {
+		pid, err = syscall.ForkExec(path, s.Argv, attr)
+		return pid, pidfd, err
+	}
+	// The goroutine ends without unlocking, so the thread that was changed
+	// ends with it.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		for i, ns := range s.Join {
+			if errno := unix.Setns(ns.Fd, ns.Flag); errno != nil {
+				err = &JoinError{i, errno}
+				return
+			}
+		}
+		pid, err = syscall.ForkExec(path, s.Argv, attr)
+	}()
+	<-done
+	return pid, pidfd, err
+}
+
+// SelfExe returns an fd of the calling program that nobody can write through:
+// a detached read-only clone of its mount. Where the caller may not clone
+// mounts (rootless) it is the plain file if the caller could not write that
+// anyway, else a sealed copy in memory.
+func SelfExe() (int, error) {
+	const self = "/proc/self/exe"
+	fd, err := unix.OpenTree(unix.AT_FDCWD, self, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == nil {
+		ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+		if err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &ro); err == nil {
+			return fd, nil
+		}
+		_ = unix.Close(fd)
+	}
+	fd, err = unix.Open(self, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if w, werr := unix.Open(self, unix.O_WRONLY|unix.O_CLOEXEC, 0); werr == nil {
+		_ = unix.Close(w)
+	} else if werr != unix.ETXTBSY {
+		return fd, nil
+	}
+	defer unix.Close(fd)
+	return sealedCopy(fd)
+}
+
+// sealedCopy copies the file fd into a memfd that can never change again.
+func sealedCopy(fd int) (int, error) {
+	mem, err := unix.MemfdCreate("rt", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
+	if err == unix.EINVAL { // MFD_EXEC came with Linux 6.3
+		mem, err = unix.MemfdCreate("rt", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return -1, err
+	}
+	for {
+		n, err := unix.Sendfile(mem, fd, nil, 1<<30)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			_ = unix.Close(mem)
+			return -1, err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(uintptr(mem), unix.F_ADD_SEALS, seals); err != nil {
+		_ = unix.Close(mem)
+		return -1, err
+	}
+	return mem, nil
+}

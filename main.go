@@ -1,0 +1,28 @@
+// rt runs for milliseconds: how many CPUs its cgroup allows is of no use to it,
+// and finding out costs a dozen system calls at every start.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
+// Command rt is an OCI container runtime.
+package main
+
+import (
+	"os"
+
+	"rt/internal/cli"
+	"rt/libcontainer/initstage"
+)
+
+// Set by the linker; see the Makefile.
+var (
+	version = "0.0.0-dev"
+	commit  = "unknown"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "init" {
+		os.Exit(initstage.Main(os.Args[2:]))
+	}
+	os.Exit(cli.Main(os.Args, cli.Build{Version: version, Commit: commit}))
+}
