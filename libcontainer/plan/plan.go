@@ -31,6 +31,7 @@ type Plan struct {
 	// CreateContainer and StartContainer hooks run by init, with
 	// CreateState and StartState on stdin.
 	CreateContainer []Hook
+	Bundle          string // their working directory
 	StartContainer  []Hook
 	CreateState     []byte // state JSON for CreateContainer hooks
 	StartState      []byte // state JSON for StartContainer hooks

@@ -1,0 +1,59 @@
+package planner
+
+// plan.go puts the whole plan together. What it leaves open is marked
+// plan.None and opened by the parent: fds.
+
+import (
+	"slices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/plan"
+)
+
+// Plan turns a validated spec into the plan of its init. The warnings are for
+// the user: what the spec asks for and will not have.
+func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []string, error) {
+	p := &plan.Plan{
+		NotDumpable:    ns.joins(unix.CLONE_NEWPID),
+		UserNS:         ns.Has&unix.CLONE_NEWUSER != 0,
+		NewCgroupNS:    ns.NewCgroup,
+		Loopback:       ns.New&unix.CLONE_NEWNET != 0,
+		Hostname:       s.Hostname,
+		Domainname:     s.Domainname,
+		SeccompFollows: s.Linux != nil && s.Linux.Seccomp != nil && s.Process != nil,
+		Bundle:         o.Bundle,
+		ListenFd:       plan.None,
+	}
+	if h := s.Hooks; h != nil {
+		p.RuntimeHooks = len(h.Prestart)+len(h.CreateRuntime) > 0 //nolint:staticcheck // deprecated, used by Docker
+		p.CreateContainer = Hooks(h.CreateContainer)
+		p.StartContainer = Hooks(h.StartContainer)
+	}
+	var err error
+	if s.Root != nil {
+		if p.Rootfs, err = Rootfs(s, f, o); err != nil {
+			return nil, nil, err
+		}
+	}
+	var warnings []string
+	p.Process, warnings, err = Process(s, f, o)
+	return p, warnings, err
+}
+
+// joins says whether an existing namespace of this kind is entered.
+func (n Namespaces) joins(flag uintptr) bool { return n.Has&^n.New&flag != 0 }
+
+// Hooks translates a list of hooks.
+func Hooks(list []specs.Hook) []plan.Hook {
+	var hooks []plan.Hook
+	for _, h := range list {
+		hook := plan.Hook{Path: h.Path, Args: slices.Clone(h.Args), Env: slices.Clone(h.Env)}
+		if h.Timeout != nil {
+			hook.Timeout = *h.Timeout
+		}
+		hooks = append(hooks, hook)
+	}
+	return hooks
+}
