@@ -1,0 +1,87 @@
+package cgroups
+
+// Moving processes into the container's cgroups.
+//
+// Park is for the runtime's own share of memory. The kernel charges a page to
+// the cgroup its process is in at that moment and leaves it there when the
+// process moves on (v2 always; v1 unless memory.move_charge_at_immigrate is
+// set). So what init allocates before Unpark is charged to the
+// caller's cgroup, and is freed at execve. The cgroup namespace must be made
+// while init is attached everywhere: its root is where init is then.
+
+import (
+	"path"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+)
+
+func (m *manager) Attach(pid int) error {
+	for i := range m.groups {
+		if err := attach(m.groups[i].dir, pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func attach(dir string, pid int) error {
+	err := writeFile(path.Join(dir, "cgroup.procs"), strconv.Itoa(pid))
+	if err == nil {
+		return nil
+	}
+	e := fault.New(step, dir, "attach pid "+strconv.Itoa(pid), err)
+	switch err {
+	case unix.ENOENT:
+		e.Hint = "the directory is gone, or no cgroup file system is mounted there"
+	case unix.ENOSPC:
+		e.Hint = "its cpuset has no CPUs or no memory nodes"
+	case unix.EINVAL:
+		e.Hint = "a real-time process needs a cgroup with cpu.rt_runtime_us"
+	case unix.EBUSY:
+		e.Hint = "a cgroup that hands controllers to children cannot have processes"
+	case unix.EOPNOTSUPP:
+		e.Hint = "the cgroup is threaded or lies below one that is; see cgroup.type"
+	}
+	return e
+}
+
+// charging is the group by which memory is charged, or nil.
+func (m *manager) charging() *group {
+	if m.rec.Manager == ManagerV2 {
+		return m.v2Group()
+	}
+	return m.v1Group("memory")
+}
+
+func (m *manager) Unpark(pid int) error {
+	g := m.charging()
+	if g == nil {
+		return nil
+	}
+	return attach(g.dir, pid)
+}
+
+func (m *manager) Park(pid int) error {
+	g := m.charging()
+	if g == nil {
+		return nil
+	}
+	l := m.layout
+	if l == nil {
+		var err error
+		if l, err = Host(); err != nil {
+			return err
+		}
+	}
+	i := slices.IndexFunc(l.Hierarchies, func(h Hierarchy) bool {
+		return h.V2 && g.v2 || slices.Contains(h.Controllers, "memory")
+	})
+	if i < 0 {
+		return nil
+	}
+	return attach(path.Join(l.Hierarchies[i].Mountpoint, l.Hierarchies[i].OwnPath), pid)
+}

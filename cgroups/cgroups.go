@@ -1,0 +1,256 @@
+// Package cgroups puts a container's processes into cgroups, limits them, and
+// finds, freezes, kills and removes them again: on cgroup v1, on hosts with v1
+// and v2 side by side (hybrid), and on pure v2.
+//
+// What is to be written is decided by pure functions (limits_v1.go,
+// limits_v2.go, devices.go, devices_bpf.go); the rest acts. The package knows
+// nothing of containers: it gets an id, a path and the spec's resources.
+//
+// It does not talk to systemd.
+package cgroups
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/libcontainer/fault"
+)
+
+// step is the fault.Error step of everything in here.
+const step = "cgroup"
+
+// The values of Record.Manager.
+const (
+	ManagerV1     = "v1"
+	ManagerHybrid = "hybrid"
+	ManagerV2     = "v2"
+	// ManagerNone has no cgroup at all: a rootless user without a delegated
+	// one. Every operation on it succeeds and does nothing, except Freeze.
+	ManagerNone = "none"
+)
+
+var (
+	// ErrNotEmpty answers Create in a cgroup that already has processes. Its
+	// text is matched by clients of runc.
+	ErrNotEmpty = errors.New("container's cgroup is not empty")
+	// ErrFrozen answers Create in a frozen cgroup; matched like ErrNotEmpty.
+	ErrFrozen = errors.New("container's cgroup unexpectedly frozen")
+	// ErrInvalid answers resources that cannot mean anything on this kind of
+	// host; its text is runc's.
+	ErrInvalid = errors.New("invalid configuration")
+	// ErrUnavailable answers a limit whose controller the host lacks.
+	ErrUnavailable = errors.New("controller not available on this host")
+)
+
+// Options says which cgroup a container is to have.
+type Options struct {
+	// ID is the container's id: the cgroup's name when Path is empty.
+	ID string
+	// Path is linux.cgroupsPath, untrusted. Absolute: below each hierarchy's
+	// mount point. Relative: below the caller's own cgroup (see [New]).
+	Path string
+	// Systemd asks for the systemd manager, which is not there yet.
+	Systemd bool
+	// Rootless: a cgroup that may not be made is done without, and limits
+	// that are lost by it become warnings.
+	Rootless bool
+}
+
+// Record is what finds a container's cgroups again. It is part of the state
+// file.
+type Record struct {
+	Manager string `json:"manager"`
+	// Paths maps each v1 controller or named hierarchy ("memory",
+	// "name=systemd") and, as "", cgroup2, to the absolute directory.
+	Paths    map[string]string `json:"paths,omitempty"`
+	Rootless bool              `json:"rootless,omitempty"`
+}
+
+// Manager is one container's cgroups. It is not safe for concurrent use.
+type Manager interface {
+	// Record is known before Create so that it can be on disk first. After
+	// Create it may name fewer paths (rootless); save it again then.
+	Record() Record
+	// Create makes the directories and writes every limit in res (which may
+	// be nil) and the device rules. On an error it leaves nothing behind
+	// that was not there before.
+	Create(res *specs.LinuxResources) error
+	// Set applies res to existing cgroups. What is absent or, as clients send
+	// it, 0, stays as it is; devices too if res.Devices is nil.
+	Set(res *specs.LinuxResources) error
+	// Attach moves the process pid into every one of the cgroups.
+	Attach(pid int) error
+	// Park moves pid back into the caller's own cgroup where memory is
+	// charged (v1: memory only; v2: the whole cgroup), and Unpark undoes it.
+	// What the process allocates between is not the container's; see
+	// attach.go.
+	Park(pid int) error
+	Unpark(pid int) error
+	// Dir returns, on pure v2 after Create, an O_PATH descriptor of the cgroup
+	// for clone3(CLONE_INTO_CGROUP). The Manager keeps and closes it.
+	Dir() (fd int, ok bool)
+	// Procs lists all processes, sub-cgroups included, sorted. A cgroup that
+	// is gone has none.
+	Procs() ([]int, error)
+	// Kill sends sig to everything inside, sub-cgroups included; nothing
+	// escapes by forking. SIGKILL also thaws.
+	Kill(sig syscall.Signal) error
+	// Frozen tells whether the cgroup, or one above it, is frozen.
+	Frozen() (bool, error)
+	// Freeze freezes or thaws, and waits until that is done.
+	Freeze(freeze bool) error
+	// OOMKills returns how many processes the OOM killer took in this cgroup
+	// and below it, 0 without a memory controller.
+	OOMKills() (uint64, error)
+	// Remove removes the cgroups with their sub-cgroups, waiting up to
+	// deadline for processes that are dying. Parents stay. Like Kill, it does
+	// nothing before Create, or after a Create that did not succeed.
+	Remove(deadline time.Duration) error
+	// Warnings returns and forgets what went wrong without being an error.
+	Warnings() []string
+	// Close releases Dir's descriptor.
+	Close()
+}
+
+// New resolves o.Path on this host. It makes nothing.
+//
+// A relative or empty path lies below the caller's own cgroup in every v1
+// hierarchy and in a hybrid host's cgroup2. On pure v2 it lies beside the
+// caller's own cgroup: a cgroup with processes in it cannot hand controllers
+// to its children (cgroups(7), "no internal processes").
+func New(o Options) (Manager, error) {
+	if o.Systemd {
+		return nil, fault.New(step, "", "systemd manager", errors.ErrUnsupported).
+			WithHint("leave out --systemd-cgroup")
+	}
+	l, err := Host()
+	if err != nil {
+		if o.Rootless {
+			return &manager{rec: Record{Manager: ManagerNone, Rootless: true}}, nil
+		}
+		return nil, err
+	}
+	return newOn(l, o)
+}
+
+// newOn is New on a given layout.
+func newOn(l *Layout, o Options) (Manager, error) {
+	m := &manager{layout: l, foreign: true, rec: Record{Manager: l.Mode, Paths: map[string]string{}, Rootless: o.Rootless}}
+	for i := range l.Hierarchies {
+		h := &l.Hierarchies[i]
+		dir, err := containerDir(h, l.Mode, o)
+		if err != nil {
+			return nil, err
+		}
+		m.groups = append(m.groups, group{dir: dir, controllers: h.Controllers, v2: h.V2})
+		if h.V2 {
+			m.rec.Paths[""] = dir
+		}
+		for _, c := range h.Controllers {
+			m.rec.Paths[c] = dir
+		}
+	}
+	return m, nil
+}
+
+// Load returns the Manager of a recorded container. It makes no system call.
+func Load(r Record) (Manager, error) {
+	m := &manager{rec: r, loaded: true}
+	switch r.Manager {
+	case ManagerNone:
+		return m, nil
+	case ManagerV1, ManagerHybrid, ManagerV2:
+	default:
+		return nil, fault.New(step, "", "manager "+r.Manager, errors.ErrUnsupported)
+	}
+	keys := make([]string, 0, len(r.Paths))
+	for c := range r.Paths {
+		keys = append(keys, c)
+	}
+	slices.Sort(keys)
+	for _, c := range keys {
+		dir := r.Paths[c]
+		if !strings.HasPrefix(dir, "/") || strings.Contains(dir+"/", "/../") {
+			return nil, fault.New(step, dir, "load", ErrInvalid)
+		}
+		if c == "" {
+			m.groups = append(m.groups, group{dir: dir, v2: true})
+			continue
+		}
+		i := slices.IndexFunc(m.groups, func(g group) bool { return g.dir == dir && !g.v2 })
+		if i < 0 {
+			m.groups = append(m.groups, group{dir: dir})
+			i = len(m.groups) - 1
+		}
+		m.groups[i].controllers = append(m.groups[i].controllers, c)
+	}
+	return m, nil
+}
+
+// LoadJSON is Load of a Record as it stands in a state file.
+func LoadJSON(raw []byte) (Manager, error) {
+	var r Record
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fault.New(step, "", "read record", err)
+	}
+	return Load(r)
+}
+
+// manager is the Manager for cgroups that rt itself makes and removes.
+type manager struct {
+	layout   *Layout // nil after Load
+	loaded   bool
+	rec      Record
+	groups   []group
+	warnings []string
+	// foreign: before Create, and after one that found the cgroup in use or
+	// undid itself, what is there is somebody else's.
+	foreign bool
+	// dirFd+1, 0: not open.
+	dirFd int
+}
+
+// group is one directory of the container: in one v1 hierarchy or in cgroup2.
+type group struct {
+	dir         string
+	controllers []string // v1 only
+	v2          bool
+	// joined: the directory was there before Create.
+	joined bool
+}
+
+func (m *manager) Record() Record { return m.rec }
+
+func (m *manager) Warnings() []string {
+	w := m.warnings
+	m.warnings = nil
+	return w
+}
+
+func (m *manager) warn(text string) { m.warnings = append(m.warnings, text) }
+
+// v1Group returns the group with a v1 controller, or nil.
+func (m *manager) v1Group(controller string) *group {
+	for i := range m.groups {
+		if slices.Contains(m.groups[i].controllers, controller) {
+			return &m.groups[i]
+		}
+	}
+	return nil
+}
+
+// v2Group returns the group in cgroup2, or nil.
+func (m *manager) v2Group() *group {
+	for i := range m.groups {
+		if m.groups[i].v2 {
+			return &m.groups[i]
+		}
+	}
+	return nil
+}

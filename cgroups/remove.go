@@ -1,0 +1,110 @@
+package cgroups
+
+// Removing the container's cgroups with whatever sub-cgroups it made.
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+)
+
+func (m *manager) Remove(deadline time.Duration) error {
+	m.Close()
+	if m.foreign {
+		return nil
+	}
+	end := time.Now().Add(deadline)
+	var first error
+	for _, g := range m.groups {
+		if err := removeTree(g.dir, end); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// removeTree removes dir and all below it. In the common case that is one
+// rmdir. A cgroup is busy while a process in it is alive or dying; those are
+// waited for on their pidfds. For a short time after the last is reaped it can
+// still be busy; for that there is nothing to wait on.
+func removeTree(dir string, end time.Time) error {
+	pause := time.Millisecond
+	for first := true; ; first = false {
+		err := unix.Rmdir(dir)
+		switch err {
+		case nil, unix.ENOENT:
+			return nil
+		case unix.EBUSY, unix.ENOTEMPTY, unix.EINTR:
+		default:
+			return fault.New(step, dir, "rmdir", err)
+		}
+		names, _ := subdirs(dir)
+		for _, name := range names {
+			if err := removeTree(dir+"/"+name, end); err != nil {
+				return err
+			}
+		}
+		pids, listErr := procs(dir)
+		if listErr != nil {
+			return fault.New(step, dir, "list processes", listErr)
+		}
+		if !time.Now().Before(end) {
+			return stillBusy(dir, pids, err)
+		}
+		if !waitGone(pids, end) {
+			return stillBusy(dir, pids, err)
+		}
+		if !first || len(pids)+len(names) == 0 {
+			time.Sleep(min(pause, time.Until(end)))
+			pause = min(2*pause, 50*time.Millisecond)
+		}
+	}
+}
+
+func stillBusy(dir string, pids []int, err error) error {
+	e := fault.New(step, dir, "rmdir", err)
+	if len(pids) > 0 {
+		e.Op = "rmdir (processes: " + describe(pids) + ")"
+		e.Hint = "kill them first, or delete with --force"
+	} else {
+		e.Hint = "the kernel still holds it; try again"
+	}
+	return e
+}
+
+// waitGone waits for each process to exit, or to be out of reach of pidfds
+// already. False: the deadline passed.
+func waitGone(pids []int, end time.Time) bool {
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if err != nil {
+			continue // ESRCH: gone; else the back-off in removeTree does it
+		}
+		ok := pollUntil(fd, end)
+		unix.Close(fd)
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// pollUntil waits until fd is readable: for a pidfd, until its process exited.
+func pollUntil(fd int, end time.Time) bool {
+	for {
+		left := time.Until(end)
+		if left <= 0 {
+			return false
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+		if n > 0 {
+			return true
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return true
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package cgroups
+
+// Applying limits: which controller is where on this host, which writes are
+// due in which directory, and what is missing.
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/libcontainer/fault"
+)
+
+func (m *manager) Set(res *specs.LinuxResources) error {
+	if res == nil {
+		return nil
+	}
+	if err := m.checkMemory(res.Memory); err != nil {
+		return err
+	}
+	if err := m.limit(res, false); err != nil {
+		return err
+	}
+	if res.Devices == nil {
+		return nil
+	}
+	return m.setDevices(res, false)
+}
+
+// batch is a list of writes for one directory.
+type batch struct {
+	dir  string
+	list []write
+}
+
+// limit decides on all writes, then makes them: a wrong value in the
+// configuration is found before anything is changed.
+func (m *manager) limit(res *specs.LinuxResources, fresh bool) error {
+	v1, v2, need, err := m.decide(res, fresh)
+	if err != nil {
+		return err
+	}
+	if g := m.v2Group(); g != nil && (len(need) > 0 || m.rec.Manager == ManagerV2 && fresh) {
+		missing, err := m.enable(g, need, fresh)
+		if err != nil {
+			return err
+		}
+		for _, c := range missing {
+			if err := m.unavailable(c); err != nil {
+				return err
+			}
+			v2.list = slices.DeleteFunc(v2.list, func(w write) bool { return strings.HasPrefix(w.file, c+".") })
+		}
+	}
+	for _, b := range append(v1, v2) {
+		warnings, err := apply(b.dir, b.list)
+		m.warnings = append(m.warnings, warnings...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide makes the writes for v1 directories and for cgroup2, and names the
+// v2 controllers that those need.
+func (m *manager) decide(res *specs.LinuxResources, fresh bool) (v1 []batch, v2 batch, need []string, err error) {
+	unifiedGroup := m.v2Group()
+	if unifiedGroup != nil {
+		v2.dir = unifiedGroup.dir
+	}
+	for _, c := range controllers() {
+		g, limiter := m.v1Group(c.v1Name), c.v1
+		if g == nil && unifiedGroup != nil && c.v2 != nil {
+			limiter = c.v2
+		}
+		list, err := limiter(res, fresh)
+		if err != nil {
+			return nil, v2, nil, err
+		}
+		switch {
+		case len(list) == 0:
+		case g != nil:
+			v1 = append(v1, batch{g.dir, list})
+		case unifiedGroup != nil && c.v2 != nil:
+			v2.list = append(v2.list, list...)
+			need = append(need, c.v2Name)
+		default:
+			if err := m.unavailable(c.v1Name); err != nil {
+				return nil, v2, nil, err
+			}
+		}
+	}
+	list, needed, err := unified(res)
+	if err != nil {
+		return nil, v2, nil, err
+	}
+	for _, w := range list {
+		c, _, _ := strings.Cut(w.file, ".")
+		v1Name := c
+		if c == "io" {
+			v1Name = "blkio"
+		}
+		if m.rec.Manager != ManagerNone && (unifiedGroup == nil || m.v1Group(v1Name) != nil) {
+			why := "there is no cgroup v2 on this host"
+			if unifiedGroup != nil {
+				why = "the controller " + c + " is in cgroup v1 on this host"
+			}
+			return nil, v2, nil, fault.New(step, "linux.resources.unified", w.file, fmt.Errorf("%w: %s", ErrInvalid, why))
+		}
+	}
+	for _, c := range needed {
+		if !slices.Contains(need, c) {
+			need = append(need, c)
+		}
+	}
+	if m.rec.Manager == ManagerNone && len(list) > 0 {
+		m.warn("linux.resources.unified: lost: there is no cgroup for this container")
+		return nil, batch{}, nil, nil
+	}
+	v2.list = append(v2.list, list...)
+	return v1, v2, need, nil
+}
+
+// unavailable is an error, or for a rootless user a warning.
+func (m *manager) unavailable(controller string) error {
+	e := fault.New(step, "controller "+controller, "", ErrUnavailable).
+		WithHint("leave out the limit, or give the host this controller (see /proc/cgroups and " + defaultMount + ")")
+	if m.rec.Rootless {
+		m.warn(e.Error() + ": the limit is lost")
+		return nil
+	}
+	return e
+}
+
+// wantedV2 are the controllers that a container's cgroup gets even without a
+// limit: their statistics are asked for.
+func wantedV2() []string { return []string{"cpuset", "cpu", "io", "memory", "pids"} }
+
+// enable makes sure that g has the controllers in need, and on a pure v2 host
+// all there are, by enabling them level by level in cgroup.subtree_control. It
+// returns those of need that g cannot have.
+func (m *manager) enable(g *group, need []string, fresh bool) (missing []string, err error) {
+	have, err := readList(g.dir, "cgroup.controllers")
+	if err != nil {
+		return nil, err
+	}
+	want := need
+	if m.rec.Manager == ManagerV2 && fresh {
+		want = append(wantedV2(), need...)
+	}
+	if contains(have, want) {
+		return nil, nil
+	}
+	mount := m.mountV2()
+	avail, err := readList(mount, "cgroup.controllers")
+	if err != nil {
+		return nil, err
+	}
+	if m.rec.Manager == ManagerV2 && fresh {
+		want = avail
+	}
+	want = slices.DeleteFunc(slices.Clone(want), func(c string) bool {
+		return !slices.Contains(avail, c)
+	})
+	if !contains(have, want) {
+		if err := enableAlong(mount, g.dir, want, need); err != nil && !m.rec.Rootless {
+			return nil, err
+		}
+		if have, err = readList(g.dir, "cgroup.controllers"); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range need {
+		if !slices.Contains(have, c) {
+			missing = append(missing, c)
+		}
+	}
+	return missing, nil
+}
+
+// mountV2 is where cgroup2 is mounted.
+func (m *manager) mountV2() string {
+	l := m.layout
+	if l == nil {
+		var err error
+		if l, err = Host(); err != nil {
+			return defaultMount
+		}
+	}
+	return l.Unified
+}
+
+// enableAlong enables want in every cgroup from mount down to dir's parent.
+// One write does it for all; where that is refused, each is tried by itself
+// and only a refusal of one in need is an error.
+func enableAlong(mount, dir string, want, need []string) error {
+	level := mount
+	for name := range strings.SplitSeq(strings.TrimPrefix(dir, mount+"/"), "/") {
+		file := path.Join(level, "cgroup.subtree_control")
+		if writeFile(file, "+"+strings.Join(want, " +")) != nil {
+			for _, c := range want {
+				err := writeFile(file, "+"+c)
+				if err != nil && slices.Contains(need, c) {
+					return fault.New(step, file, "write +"+c, err).
+						WithHint("a cgroup with processes of its own cannot hand controllers to its children; give linux.cgroupsPath elsewhere")
+				}
+			}
+		}
+		level = path.Join(level, name)
+	}
+	return nil
+}
+
+func readList(dir, file string) ([]string, error) {
+	v, err := readValue(path.Join(dir, file))
+	if err != nil {
+		return nil, fault.New(step, path.Join(dir, file), "read", err)
+	}
+	return strings.Fields(v), nil
+}
+
+func contains(have, want []string) bool {
+	for _, c := range want {
+		if !slices.Contains(have, c) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkMemory honours memory.checkBeforeUpdate: v2 would rather kill than
+// refuse a limit below the present usage.
+func (m *manager) checkMemory(mem *specs.LinuxMemory) error {
+	if mem == nil || mem.CheckBeforeUpdate == nil || !*mem.CheckBeforeUpdate || set(mem.Limit) <= 0 {
+		return nil
+	}
+	var file string
+	if g := m.v1Group("memory"); g != nil {
+		file = path.Join(g.dir, "memory.usage_in_bytes")
+	} else if g := m.v2Group(); g != nil {
+		file = path.Join(g.dir, "memory.current")
+	} else {
+		return nil
+	}
+	v, err := readValue(file)
+	if err != nil {
+		return fault.New(step, file, "read", err)
+	}
+	if used, ok := parseUint(v); ok && used > uint64(*mem.Limit) {
+		return refuse("memory.limit", fmt.Sprintf("%d is below the present usage of %d", *mem.Limit, used))
+	}
+	return nil
+}
