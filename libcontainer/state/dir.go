@@ -1,0 +1,161 @@
+package state
+
+import (
+	"errors"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
+)
+
+const (
+	recordName = "state.json"
+	tempName   = "state.json.new"
+)
+
+// Dir is one container's directory, locked. Close it.
+type Dir struct {
+	fd   int
+	id   string
+	path string
+}
+
+// ID is the container's id.
+func (d *Dir) ID() string { return d.id }
+
+// Fd is the directory's fd, close-on-exec. It stays the Dir's.
+func (d *Dir) Fd() int { return d.fd }
+
+// Path is the directory's path: absolute, for messages and other programs.
+func (d *Dir) Path() string { return d.path }
+
+// SocketPath is a path of the file name in the directory that leads over its
+// fd: it names this directory whatever happens to the root, and fits into the
+// 108 bytes of a unix socket's address however long root and id are (unix(7)).
+// It is good in this process and as long as the Dir is open.
+func (d *Dir) SocketPath(name string) string {
+	return "/proc/self/fd/" + strconv.Itoa(d.fd) + "/" + name
+}
+
+// Close ends the lock. It is no error to close after Remove, or twice.
+func (d *Dir) Close() {
+	if d.fd >= 0 {
+		sys.Close(d.fd)
+		d.fd = -1
+	}
+}
+
+// Save replaces the record. After an error the old one stands.
+func (d *Dir) Save(r *Record) error {
+	data, err := r.encode(d.id)
+	if err != nil {
+		return fault.New("state", d.id, "encode", err)
+	}
+	if err := d.write(data); err != nil {
+		_ = sys.RemoveFileAt(d.fd, tempName)
+		return err
+	}
+	return nil
+}
+
+func (d *Dir) write(data []byte) error {
+	// A temp file of a killed writer is in the way of nobody: O_TRUNC.
+	fd, err := sys.OpenFileAt(d.fd, tempName, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fault.New("state", d.id, "open "+tempName, err)
+	}
+	err = sys.WriteAll(fd, data)
+	sys.Close(fd)
+	if err != nil {
+		return fault.New("state", d.id, "write "+tempName, err)
+	}
+	if err := sys.RenameAt(d.fd, tempName, recordName); err != nil {
+		return fault.New("state", d.id, "rename "+tempName, err)
+	}
+	return nil
+}
+
+// Load reads the record. A missing or unreadable one is ErrBroken.
+func (d *Dir) Load() (*Record, error) { return load(d.fd, d.id) }
+
+func load(dir int, id string) (*Record, error) {
+	data, err := sys.ReadSmall(dir, recordName, maxRecord)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return nil, broken(id, errNoRecord)
+	case errors.Is(err, unix.EFBIG), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EISDIR):
+		return nil, broken(id, err)
+	case err != nil:
+		return nil, fault.New("state", id, "read "+recordName, err)
+	}
+	r, err := decode(data, id)
+	if err != nil {
+		return nil, broken(id, err)
+	}
+	return r, nil
+}
+
+// Remove deletes the directory with all that is in it and ends the lock. What
+// it cannot delete it names; the rest is gone and Remove can be tried again.
+func (d *Dir) Remove() error {
+	defer d.Close()
+	if err := removeAll(d.fd); err != nil {
+		return fault.New("state", d.id, "", err)
+	}
+	// The store may be closed already; ".." of the locked directory is the
+	// root in every case.
+	root, err := sys.OpenDirAt(d.fd, "..")
+	if err != nil {
+		return fault.New("state", d.id, "open ..", err)
+	}
+	defer sys.Close(root)
+	err = sys.RemoveDirAt(root, d.id)
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fault.New("state", d.id, "rmdir", err)
+	}
+	return nil
+}
+
+// removeAll empties the directory dir. The record goes last, so that a
+// directory half removed is still a container that can be deleted.
+func removeAll(dir int) error {
+	names, err := sys.ReadNames(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(without(names, recordName), recordName) {
+		if err := remove(dir, name); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fault.New("", name, "remove", err)
+		}
+	}
+	return nil
+}
+
+func remove(dir int, name string) error {
+	err := sys.RemoveFileAt(dir, name)
+	if !errors.Is(err, unix.EISDIR) {
+		return err
+	}
+	sub, err := sys.OpenDirAt(dir, name)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(sub)
+	if err := removeAll(sub); err != nil {
+		return err
+	}
+	return sys.RemoveDirAt(dir, name)
+}
+
+// without returns names without one of them, in a slice of its own.
+func without(names []string, not string) []string {
+	kept := make([]string, 0, len(names)+1)
+	for _, name := range names {
+		if name != not {
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,96 @@
+package state
+
+// record.go: what state.json holds. The file is rt's own: other programs ask
+// `rt state`.
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// recordVersion is the format of state.json. A record of another version is
+// refused, not guessed at.
+const recordVersion = 1
+
+// maxRecord bounds state.json: annotations and hooks can be as long as a
+// config.json.
+const maxRecord = 32 << 20
+
+var (
+	errNoRecord = errors.New("no " + recordName)
+	errEmpty    = errors.New(recordName + " is empty")
+)
+
+// Record is all that rt must know of a container from one command to the next.
+type Record struct {
+	// Version is set by Save.
+	Version int    `json:"version"`
+	ID      string `json:"id"`
+	// OCIVersion, Bundle, Rootfs and Annotations are reported by `state`.
+	OCIVersion  string            `json:"ociVersion"`
+	Bundle      string            `json:"bundle"` // absolute
+	Rootfs      string            `json:"rootfs"` // absolute
+	Created     time.Time         `json:"created"`
+	Owner       int               `json:"owner"` // uid of the creator
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Init is the container's first process; Pid 0: none was started yet.
+	Init Process `json:"init"`
+	// Started is set once start has let init go on to the user's program.
+	Started bool `json:"started,omitempty"`
+	// NoProcess: the spec has no process; there is nothing to start.
+	NoProcess bool `json:"noProcess,omitempty"`
+	// Keep: `run --keep`, the container stays after its end.
+	Keep bool `json:"keep,omitempty"`
+	// PrivatePids says that init is the first process of a pid namespace:
+	// with it die all others.
+	PrivatePids bool `json:"privatePids,omitempty"`
+	Rootless    bool `json:"rootless,omitempty"`
+	// Cgroup is the cgroup manager's own record.
+	Cgroup json.RawMessage `json:"cgroup,omitempty"`
+	// Hooks are those that run after create: poststart and poststop.
+	Hooks *specs.Hooks `json:"hooks,omitempty"`
+	// Namespaces are paths by type, for those who join later.
+	Namespaces []specs.LinuxNamespace `json:"namespaces,omitempty"`
+}
+
+// Process names a process beyond the reuse of its pid.
+type Process struct {
+	Pid int `json:"pid"`
+	// Start is the time it started, in clock ticks since boot: field 22 of
+	// /proc/<pid>/stat (proc_pid_stat(5)).
+	Start uint64 `json:"start"`
+}
+
+func (r *Record) encode(id string) ([]byte, error) {
+	saved := *r
+	saved.Version, saved.ID = recordVersion, id
+	return json.Marshal(&saved)
+}
+
+// decode checks as much as makes a record safe to act on: a pid that is not
+// one must never reach kill(2).
+func decode(data []byte, id string) (*Record, error) {
+	if len(data) == 0 {
+		return nil, errEmpty
+	}
+	var r Record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", recordName, err)
+	}
+	switch {
+	case r.Version != recordVersion:
+		return nil, fmt.Errorf("%s: format %d, this rt reads %d", recordName, r.Version, recordVersion)
+	case r.ID != id:
+		return nil, fmt.Errorf("%s: it is of container %q", recordName, r.ID)
+	case r.Init.Pid < 0 || r.Init.Pid == 1 || r.Init.Pid > maxPid:
+		return nil, fmt.Errorf("%s: pid %d", recordName, r.Init.Pid)
+	}
+	return &r, nil
+}
+
+// maxPid is the kernel's PID_MAX_LIMIT on 64-bit machines.
+const maxPid = 4 << 20
