@@ -1,0 +1,199 @@
+package initstage
+
+// exechint.go finds out why execve refused a file. It reads a few bytes of it,
+// as untrusted input, and only ever says something about it.
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/sys"
+)
+
+// headBytes is how much of the program is looked at: the kernel's own
+// BINPRM_BUF_SIZE is 256, program headers take more.
+const headBytes = 4096
+
+// execHint is what to do about execve's errno, "" when there is nothing to say.
+func execHint(path string, errno syscall.Errno) string {
+	switch errno {
+	case unix.ENOENT, unix.ENOEXEC, unix.EACCES, unix.ELIBBAD, unix.ENOTDIR, unix.ELOOP, unix.EINVAL:
+	case unix.E2BIG:
+		return "process.args and process.env are too long together"
+	case unix.ETXTBSY:
+		return "somebody has it open for writing"
+	case unix.EPERM:
+		return "a seccomp filter or a security module forbids it"
+	case unix.ENOSYS:
+		return "the seccomp profile does not allow execve"
+	default:
+		return ""
+	}
+	head := readHead(path)
+	if interpreter, ok := shebang(head); ok {
+		return interpreterHint(interpreter, errno)
+	}
+	if bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+		return elfHint(head, errno)
+	}
+	switch errno {
+	case unix.ENOENT:
+		return "it was there at create; process.args[0] is looked for inside the container's root"
+	case unix.ENOEXEC:
+		if len(head) == 0 {
+			return "the file is empty"
+		}
+		return "it is neither an ELF program nor a script with a #! line"
+	}
+	return lookupHint(path, errno)
+}
+
+func readHead(path string) []byte {
+	fd, err := sys.OpenRegular(path)
+	if err != nil {
+		return nil
+	}
+	defer sys.Close(fd)
+	head := make([]byte, headBytes)
+	n, _ := sys.Pread(fd, head, 0)
+	return head[:n]
+}
+
+// shebang is the interpreter that the kernel takes from a script's first line
+// (execve(2), "Interpreter scripts").
+func shebang(unsafeHead []byte) (interpreter string, ok bool) {
+	line, ok := bytes.CutPrefix(unsafeHead, []byte("#!"))
+	if !ok {
+		return "", false
+	}
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i]
+	}
+	line = bytes.TrimLeft(line, " \t")
+	if i := bytes.IndexAny(line, " \t\x00"); i >= 0 {
+		line = line[:i]
+	}
+	return string(line), true
+}
+
+func interpreterHint(interpreter string, errno syscall.Errno) string {
+	if strings.HasSuffix(interpreter, "\r") {
+		return "the script has Windows line ends (CRLF), so its interpreter is read as \"" +
+			strings.TrimSuffix(interpreter, "\r") + "\\r\"; convert it, e.g. with dos2unix"
+	}
+	if interpreter == "" {
+		return "the script's #! line names no interpreter"
+	}
+	mode, err := sys.Mode(interpreter)
+	switch {
+	case err == unix.ENOENT || err == unix.ENOTDIR:
+		return "the script's interpreter " + interpreter + " is missing in the container"
+	case err == nil && mode&0o111 == 0:
+		return "the script's interpreter " + interpreter + " has no execute bit"
+	case errno == unix.ENOENT || errno == unix.ENOEXEC || errno == unix.ELIBBAD:
+		// The interpreter is a program with the same troubles.
+		if head := readHead(interpreter); bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+			if hint := elfHint(head, errno); hint != "" {
+				return "the script's interpreter " + interpreter + ": " + hint
+			}
+		}
+		return "the script's interpreter " + interpreter + " cannot be executed"
+	}
+	return lookupHint(interpreter, errno)
+}
+
+// elfFile is what the hint needs to know of an ELF program.
+type elfFile struct {
+	machine     elf.Machine
+	bits64      bool
+	little      bool
+	interpreter string // "" = static, or beyond what was read
+}
+
+// parseELF reads the header and the program headers, as far as they are in
+// head (elf(5)).
+func parseELF(unsafeHead []byte) (f elfFile, ok bool) {
+	h := unsafeHead
+	if len(h) < 64 || string(h[:4]) != elf.ELFMAG {
+		return f, false
+	}
+	var order binary.ByteOrder = binary.BigEndian
+	if f.little = elf.Data(h[elf.EI_DATA]) == elf.ELFDATA2LSB; f.little {
+		order = binary.LittleEndian
+	}
+	f.bits64 = elf.Class(h[elf.EI_CLASS]) == elf.ELFCLASS64
+	f.machine = elf.Machine(order.Uint16(h[18:]))
+
+	// Offsets of e_phoff, e_phentsize, e_phnum, and of p_offset, p_filesz.
+	var start uint64
+	size, count := order.Uint16(h[42:]), order.Uint16(h[44:])
+	if f.bits64 {
+		start = order.Uint64(h[32:])
+		size, count = order.Uint16(h[54:]), order.Uint16(h[56:])
+	} else {
+		start = uint64(order.Uint32(h[28:]))
+	}
+	for i := range uint64(count) {
+		at := start + i*uint64(size)
+		if start > uint64(len(h)) || at+56 > uint64(len(h)) {
+			break
+		}
+		p := h[at:]
+		if elf.ProgType(order.Uint32(p)) != elf.PT_INTERP {
+			continue
+		}
+		offset, length := uint64(order.Uint32(p[4:])), uint64(order.Uint32(p[16:]))
+		if f.bits64 {
+			offset, length = order.Uint64(p[8:]), order.Uint64(p[32:])
+		}
+		if offset > uint64(len(h)) || length > uint64(len(h))-offset {
+			break
+		}
+		name, _, _ := bytes.Cut(h[offset:offset+length], []byte{0})
+		f.interpreter = string(name)
+	}
+	return f, true
+}
+
+func elfHint(head []byte, errno syscall.Errno) string {
+	f, ok := parseELF(head)
+	switch {
+	case !ok:
+		return "the ELF header is cut short"
+	case errno == unix.ENOEXEC && f.machine != nativeMachine():
+		return "it is built for another architecture: " + strings.TrimPrefix(f.machine.String(), "EM_")
+	case errno == unix.ENOEXEC:
+		return "it is an ELF file but not an executable one"
+	case f.interpreter == "":
+		return ""
+	}
+	if _, err := sys.Mode(f.interpreter); err != nil {
+		return "its dynamic loader " + f.interpreter + " is missing in the container; " +
+			"it may be built for another C library"
+	}
+	return ""
+}
+
+func nativeMachine() elf.Machine {
+	switch runtime.GOARCH {
+	case "amd64":
+		return elf.EM_X86_64
+	case "arm64":
+		return elf.EM_AARCH64
+	case "riscv64":
+		return elf.EM_RISCV
+	case "ppc64", "ppc64le":
+		return elf.EM_PPC64
+	case "s390x":
+		return elf.EM_S390
+	case "loong64":
+		return elf.EM_LOONGARCH
+	}
+	return elf.EM_NONE
+}

@@ -1,0 +1,76 @@
+package initstage
+
+// steps_namespaces.go: what init does to the namespaces it is in.
+
+import (
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
+)
+
+func (s *stage) joinNamespaces() error {
+	if s.plan.NotDumpable {
+		if err := sys.NotDumpable(); err != nil {
+			return fault.New("", "", "prctl PR_SET_DUMPABLE", err)
+		}
+	}
+	for _, ns := range s.plan.Join {
+		if ns.Flag == unix.CLONE_NEWNS {
+			// A thread that shares its root with others cannot change
+			// its mount namespace (setns(2)).
+			if err := sys.Unshare(unix.CLONE_FS); err != nil {
+				return fault.New("", "", "unshare CLONE_FS", err)
+			}
+		}
+		if err := sys.Setns(s.fd(ns.Fd), ns.Flag); err != nil {
+			return fault.New("", ns.Path, "setns", err)
+		}
+		sys.Close(s.fd(ns.Fd))
+	}
+	return nil
+}
+
+func (s *stage) becomeRoot() error {
+	if !s.plan.UserNS {
+		return nil
+	}
+	if err := sys.BecomeRoot(); err != nil {
+		return fault.New("", "", "become its uid 0 and gid 0", err).
+			WithHint("linux.uidMappings and linux.gidMappings must map id 0 of the container")
+	}
+	return nil
+}
+
+func (s *stage) newSession() error { return sys.Setsid() }
+
+func (s *stage) newCgroupNS() error {
+	if !s.plan.NewCgroupNS {
+		return nil
+	}
+	return sys.Unshare(unix.CLONE_NEWCGROUP)
+}
+
+func (s *stage) loopback() error {
+	if !s.plan.Loopback {
+		return nil
+	}
+	if err := sys.LoopbackUp(); err != nil {
+		return fault.New("", "lo", "set up", err)
+	}
+	return nil
+}
+
+func (s *stage) names() error {
+	if s.plan.Hostname != "" {
+		if err := sys.Sethostname(s.plan.Hostname); err != nil {
+			return fault.New("", s.plan.Hostname, "sethostname", err)
+		}
+	}
+	if s.plan.Domainname != "" {
+		if err := sys.Setdomainname(s.plan.Domainname); err != nil {
+			return fault.New("domainname", s.plan.Domainname, "setdomainname", err)
+		}
+	}
+	return nil
+}
