@@ -21,10 +21,11 @@ import (
 const maxOutput = 4096
 
 // Run runs every hook of the list in order, until one fails. kind is the
-// spec's name of the list. The environment is only what the hook names.
-func Run(kind string, hooks []plan.Hook, state []byte) error {
+// spec's name of the list, dir the working directory ("" is the caller's). The
+// environment is only what the hook names.
+func Run(kind string, hooks []plan.Hook, dir string, state []byte) error {
 	for i, h := range hooks {
-		if err := run(h, state); err != nil {
+		if err := run(h, dir, state); err != nil {
 			err.Step = fmt.Sprintf("error running %s hook #%d", kind, i)
 			return err
 		}
@@ -32,7 +33,7 @@ func Run(kind string, hooks []plan.Hook, state []byte) error {
 	return nil
 }
 
-func run(h plan.Hook, state []byte) *fault.Error {
+func run(h plan.Hook, dir string, state []byte) *fault.Error {
 	ctx, cancel := context.Background(), func() {}
 	if h.Timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(h.Timeout)*time.Second)
@@ -44,6 +45,7 @@ func run(h plan.Hook, state []byte) *fault.Error {
 		cmd.Args = h.Args
 	}
 	cmd.Env = append([]string{}, h.Env...) // nil would pass on our own
+	cmd.Dir = dir
 	cmd.Stdin = bytes.NewReader(state)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	// A grandchild that keeps the pipes open must not keep us.

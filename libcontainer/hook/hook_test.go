@@ -16,10 +16,11 @@ func sh(script string) plan.Hook {
 
 func TestRunGivesStateAndOnlyTheNamedEnvironment(t *testing.T) {
 	t.Setenv("LEAK", "1")
-	out := filepath.Join(t.TempDir(), "out")
-	h := sh(`read line; echo "$line $A ${LEAK-unset}" > ` + out)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	h := sh(`read line; echo "$line $A ${LEAK-unset}" > out`)
 	h.Env = []string{"A=b"}
-	if err := Run("prestart", []plan.Hook{h}, []byte("{}\n")); err != nil {
+	if err := Run("prestart", []plan.Hook{h}, dir, []byte("{}\n")); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(out)
@@ -47,7 +48,7 @@ func TestRunErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			begin := time.Now()
-			err := Run("poststart", test.hooks, []byte("{}"))
+			err := Run("poststart", test.hooks, "", []byte("{}"))
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -60,7 +61,7 @@ func TestRunErrors(t *testing.T) {
 
 func TestRunAcceptsAHookThatDoesNotRead(t *testing.T) {
 	state := []byte(strings.Repeat("x", 1<<20))
-	if err := Run("prestart", []plan.Hook{sh("exec <&-; exit 0")}, state); err != nil {
+	if err := Run("prestart", []plan.Hook{sh("exec <&-; exit 0")}, "", state); err != nil {
 		t.Error(err)
 	}
 }

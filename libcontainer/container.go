@@ -1,0 +1,246 @@
+package libcontainer
+
+// container.go: a container that is recorded on disk, its status, and its end.
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/user"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+	"rt/libcontainer/hook"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
+)
+
+// The states of runtime-spec runtime.md, and runc's "paused".
+const (
+	Creating = "creating"
+	Created  = "created"
+	Running  = "running"
+	Paused   = "paused"
+	Stopped  = "stopped"
+)
+
+// container is one that exists on disk. dir is nil when it was only read.
+type container struct {
+	rt     *Runtime
+	dir    *state.Dir
+	rec    *state.Record
+	cg     cgroups.Manager // nil when the record names none
+	path   string          // of the container's directory
+	notify *notifyProxy
+}
+
+// load locks and reads a container; the caller closes c.dir.
+func (r *Runtime) load(id string) (*container, error) {
+	dir, err := r.lock(id)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := dir.Load()
+	if err == nil {
+		var c *container
+		if c, err = r.container(rec, dir.Path()); err == nil {
+			c.dir = dir
+			return c, nil
+		}
+	}
+	dir.Close()
+	return nil, err
+}
+
+// lock locks a container's directory. A state root that is not there holds no
+// container.
+func (r *Runtime) lock(id string) (*state.Dir, error) {
+	store, err := r.store(id)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return store.Open(id)
+}
+
+func (r *Runtime) store(id string) (*state.Store, error) {
+	if err := state.ValidID(id); err != nil {
+		return nil, err
+	}
+	store, err := state.Open(r.opts.Root, false)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.New("", id, "", fault.ErrNotExist)
+	}
+	return store, err
+}
+
+// read reads a container without its lock.
+func (r *Runtime) read(id string) (*container, error) {
+	store, err := r.store(id)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	rec, err := store.Read(id)
+	if err != nil {
+		return nil, err
+	}
+	return r.container(rec, store.Path()+"/"+id)
+}
+
+func (r *Runtime) container(rec *state.Record, path string) (*container, error) {
+	c := &container{rt: r, rec: rec, path: path}
+	if len(rec.Cgroup) == 0 {
+		return c, nil
+	}
+	var cg cgroups.Record
+	err := json.Unmarshal(rec.Cgroup, &cg)
+	if err == nil {
+		c.cg, err = cgroups.Load(cg)
+	}
+	if err != nil {
+		return nil, fault.New("state", rec.ID, "cgroup", err)
+	}
+	return c, nil
+}
+
+// status says what the container is doing now, from what the kernel knows.
+func (c *container) status() string {
+	if c.rec.Init.Pid == 0 {
+		return Creating
+	}
+	if !c.rec.Init.Alive() {
+		return Stopped
+	}
+	if c.cg != nil {
+		if frozen, err := c.cg.Frozen(); err == nil && frozen {
+			return Paused
+		}
+	}
+	if c.waiting() {
+		return Created
+	}
+	return Running
+}
+
+// waiting says whether init still waits for start. The socket's file is there
+// until start is done with it, but only a listener proves the wait: a start
+// that was killed in between leaves the file.
+func (c *container) waiting() bool {
+	if c.rec.Started {
+		return false
+	}
+	fd, err := c.connect()
+	if err != nil {
+		return false
+	}
+	sys.Close(fd)
+	return true
+}
+
+// connect reaches the init that waits for start. The directory's fd keeps the
+// socket's path below the 108 bytes that unix(7) allows.
+func (c *container) connect() (int, error) {
+	dir, err := sys.OpenPath(c.path)
+	if err != nil {
+		return -1, err
+	}
+	defer sys.Close(dir)
+	return sys.Connect("/proc/self/fd/" + strconv.Itoa(dir) + "/" + startSocket)
+}
+
+func (c *container) state() *State {
+	s := &State{
+		Version: c.rec.OCIVersion, ID: c.rec.ID, Status: c.status(),
+		Bundle: c.rec.Bundle, Rootfs: c.rec.Rootfs, Created: c.rec.Created,
+		Annotations: c.rec.Annotations, Owner: ownerName(c.rec.Owner),
+	}
+	if s.Status != Stopped {
+		s.Pid = c.rec.Init.Pid
+	}
+	return s
+}
+
+func ownerName(uid int) string {
+	if uid == 0 {
+		return "root" // spares reading /etc/passwd
+	}
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return "#" + strconv.Itoa(uid)
+}
+
+// destroy ends what is left of the container and removes all that rt made for
+// it: processes, cgroups, state, in this order, so that a crash leaves the
+// record to try again with. Then the poststop hooks run; their failures are
+// warnings (runtime-spec runtime.md, "Lifecycle", step 13).
+func (c *container) destroy() error {
+	if err := c.killAll(); err != nil {
+		return err
+	}
+	if c.cg != nil {
+		if err := c.cg.Remove(removeDeadline); err != nil {
+			return err
+		}
+	}
+	if err := c.dir.Remove(); err != nil {
+		return err
+	}
+	c.poststop()
+	return nil
+}
+
+// killAll ends init, and every process of the container's own cgroup: without
+// a pid namespace the others outlive init.
+func (c *container) killAll() error {
+	if c.rec.Init.Alive() {
+		if err := killProcess(c.rec.Init); err != nil {
+			return err
+		}
+	}
+	if c.cg == nil {
+		return nil
+	}
+	return c.cg.Kill(unix.SIGKILL)
+}
+
+func (c *container) poststop() {
+	if c.rec.Hooks == nil {
+		return
+	}
+	st, err := hookStateJSON(c.rec, Stopped, 0)
+	if err == nil {
+		// Each runs whatever became of the one before it.
+		for _, h := range planner.Hooks(c.rec.Hooks.Poststop) {
+			if herr := hook.Run("poststop", []plan.Hook{h}, c.rec.Bundle, st); herr != nil {
+				err = errors.Join(err, herr)
+			}
+		}
+	}
+	if err != nil {
+		c.rt.log.Warn(err.Error())
+	}
+}
+
+// report waits for the answer to a start: the end of the connection is
+// success, init has become the program.
+func report(conn wire.Conn) error {
+	kind, payload, _, err := conn.Recv()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return fault.New("start", "", "receive init's report", err)
+	case kind == wire.Fault:
+		return wire.DecodeFault(payload)
+	}
+	return fault.New("start", "", "", errors.New("unexpected "+kind.String()))
+}

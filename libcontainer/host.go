@@ -1,0 +1,47 @@
+package libcontainer
+
+// host.go: facts of the host, read when a container asks for them.
+
+import (
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/libcontainer/spec"
+	"rt/libcontainer/sys"
+)
+
+// inUserNamespace says whether the caller's user namespace is not the host's:
+// only the host's maps everything to itself (user_namespaces(7)).
+var inUserNamespace = sync.OnceValue(func() bool {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false // no procfs or a kernel without user namespaces
+	}
+	f := strings.Fields(string(b))
+	return len(f) != 3 || f[0] != "0" || f[1] != "0" || f[2] != "4294967295"
+})
+
+// appArmorEnabled: the kernel module is on (Documentation/admin-guide/LSM).
+func appArmorEnabled() bool {
+	b, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	return err == nil && len(b) > 0 && b[0] == 'Y'
+}
+
+// seLinuxEnabled: selinuxfs is mounted (selinux(8)).
+func seLinuxEnabled() bool { return sys.IsSELinuxFS("/sys/fs/selinux") }
+
+// validationHost gathers what the spec's values are checked against; what the
+// spec does not mention is not looked up.
+func (r *Runtime) validationHost(s *specs.Spec) *spec.Host {
+	h := &spec.Host{Rootless: r.rootless()}
+	if s.Process != nil && s.Process.ApparmorProfile != "" {
+		h.AppArmor = appArmorEnabled()
+	}
+	if (s.Process != nil && s.Process.SelinuxLabel != "") || (s.Linux != nil && s.Linux.MountLabel != "") {
+		h.SELinux = seLinuxEnabled()
+	}
+	return h
+}

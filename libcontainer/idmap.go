@@ -1,0 +1,97 @@
+package libcontainer
+
+// idmap.go writes the id maps of a new user namespace (user_namespaces(7)).
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+)
+
+// writeIDMaps maps the ids of the process's user namespace: directly where the
+// kernel allows it to us, by newuidmap and newgidmap where not.
+func writeIDMaps(pid int, l *specs.Linux) error {
+	if l == nil {
+		return nil
+	}
+	gid, uid := mapText(l.GIDMappings), mapText(l.UIDMappings)
+	single := os.Geteuid() != 0 && ownOnly(l.GIDMappings, os.Getegid())
+	if single {
+		// Without privilege the kernel takes a gid map only after
+		// setgroups is given up (Linux 3.19).
+		if err := writeProc(pid, "setgroups", "deny"); err != nil && !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	if err := writeMap(pid, "gid_map", "newgidmap", gid); err != nil {
+		return err
+	}
+	return writeMap(pid, "uid_map", "newuidmap", uid)
+}
+
+// ownOnly: the one mapping that an unprivileged caller may write itself.
+func ownOnly(m []specs.LinuxIDMapping, id int) bool {
+	return len(m) == 1 && m[0].Size == 1 && m[0].HostID == uint32(id)
+}
+
+func mapText(mappings []specs.LinuxIDMapping) string {
+	var b strings.Builder
+	for _, m := range mappings {
+		fmt.Fprintf(&b, "%d %d %d\n", m.ContainerID, m.HostID, m.Size)
+	}
+	return b.String()
+}
+
+func writeMap(pid int, file, helper, text string) error {
+	if text == "" {
+		return nil
+	}
+	err := writeProc(pid, file, text)
+	if !errors.Is(err, unix.EPERM) || os.Geteuid() == 0 {
+		return err
+	}
+	args := append([]string{strconv.Itoa(pid)}, strings.Fields(text)...)
+	cmd := exec.Command(helper, args...)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	e := fault.New("user namespace", file, helper, err)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		e.Err = errors.New("not installed")
+		e.Hint = "mapping more than your own id needs newuidmap and newgidmap (package uidmap)"
+	case len(out) > 0:
+		e.Err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+		e.Hint = "the mapped ids must be yours in /etc/subuid and /etc/subgid"
+	}
+	return e
+}
+
+// writeProc writes a file of /proc/PID in one write, as the id maps need.
+func writeProc(pid int, file, text string) error {
+	path := fmt.Sprintf("/proc/%d/%s", pid, file)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteString(text)
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return fault.New("user namespace", file, "write "+strings.ReplaceAll(strings.TrimSpace(text), "\n", ", "), err)
+	}
+	return nil
+}

@@ -1,0 +1,363 @@
+package libcontainer
+
+// launch.go: from a bundle to an init that waits for start. The steps are in
+// the order of the design's "way of the data"; what was begun is undone in
+// reverse when a later one fails.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+	"rt/libcontainer/hook"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/spec"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
+)
+
+// launch is one container on its way. Fds are plan.None when not open.
+type launch struct {
+	rt    *Runtime
+	opts  CreateOptions
+	spec  *specs.Spec
+	ns    planner.Namespaces
+	store *state.Store
+	dir   *state.Dir
+	rec   *state.Record
+	cg    cgroups.Manager
+	init  *child
+	conn  wire.Conn
+
+	listenFd int // for `start`; None in run
+	console  *console
+	// sent are the fds that travel with the plan.
+	sent []int
+}
+
+// child is a process of ours.
+type child struct {
+	pid, pidfd int
+	status     *int // once it is reaped: as a shell counts
+}
+
+// prepare reads and checks the bundle: nothing on the host changes.
+func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
+	if err := state.ValidID(o.ID); err != nil {
+		return nil, err
+	}
+	bundle, err := filepath.Abs(o.Bundle)
+	if err != nil {
+		return nil, fault.New("bundle", o.Bundle, "", err)
+	}
+	o.Bundle = bundle
+	if o.ConfigFile == "" {
+		o.ConfigFile = filepath.Join(bundle, "config.json")
+	}
+	s, err := spec.Load(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := spec.Validate(s, r.validationHost(s))
+	if err != nil {
+		return nil, err
+	}
+	r.warn(warnings)
+	if err := checkTerminal(s, o); err != nil {
+		return nil, err
+	}
+	listenFds(s, &o)
+	return &launch{
+		rt: r, opts: o, spec: s, ns: planner.PlanNamespaces(s.Linux),
+		conn: wire.Conn{Fd: plan.None}, listenFd: plan.None,
+	}, nil
+}
+
+func (r *Runtime) warn(warnings []string) {
+	for _, w := range warnings {
+		r.log.Warn(w)
+	}
+}
+
+// create runs every step up to the recorded, waiting init. own says that the
+// caller itself will start it (`run`); otherwise init listens for `start`.
+func (l *launch) create(own bool) (err error) {
+	if err := l.reserve(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			l.undo()
+		}
+	}()
+	if err := l.openCgroup(); err != nil {
+		return err
+	}
+	// Recorded before anything is made, so that whatever a kill leaves
+	// behind can be found.
+	if err := l.dir.Save(l.rec); err != nil {
+		return err
+	}
+	if err := l.setUpNotify(); err != nil {
+		return err
+	}
+	if !own {
+		if err := l.listen(); err != nil {
+			return err
+		}
+	}
+	if err := l.spawn(); err != nil {
+		return err
+	}
+	if err := l.converse(); err != nil {
+		return l.explainDeath(err)
+	}
+	return l.commit(own)
+}
+
+// reserve takes the id: from here on it is ours or somebody else's.
+func (l *launch) reserve() (err error) {
+	if l.store, err = state.Open(l.rt.opts.Root, true); err != nil {
+		return err
+	}
+	if l.dir, err = l.store.Reserve(l.opts.ID); err != nil {
+		return err
+	}
+	l.rec = newRecord(l.opts, l.spec, l.ns)
+	return nil
+}
+
+func (l *launch) openCgroup() (err error) {
+	o := cgroups.Options{ID: l.opts.ID, Systemd: l.rt.opts.SystemdCgroup, Rootless: l.rt.rootless()}
+	if l.spec.Linux != nil {
+		o.Path = l.spec.Linux.CgroupsPath
+	}
+	if l.cg, err = cgroups.New(o); err != nil {
+		return err
+	}
+	return setCgroup(l.rec, l.cg.Record())
+}
+
+func (l *launch) resources() *specs.LinuxResources {
+	if l.spec.Linux == nil {
+		return nil
+	}
+	return l.spec.Linux.Resources
+}
+
+// listen makes the socket on which a created init waits for `start`.
+func (l *launch) listen() (err error) {
+	l.listenFd, err = sys.Listen("/proc/self/fd/" + strconv.Itoa(l.dir.Fd()) + "/" + startSocket)
+	if err != nil {
+		return fault.New("state", startSocket, "bind", err)
+	}
+	return nil
+}
+
+// converse brings init from its first breath to created. The order matters:
+// cgroups and id maps before the plan, because init relies on both; the filter
+// after it, because compiling may take longer than all of the mounts.
+func (l *launch) converse() error {
+	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())
+	if err != nil {
+		return err
+	}
+	l.rt.warn(warnings)
+	if err := l.attachCgroup(); err != nil {
+		return err
+	}
+	if err := l.openFds(p); err != nil {
+		return err
+	}
+	if err := l.hookStates(p); err != nil {
+		return err
+	}
+	err = l.conn.Send(wire.Plan, plan.Marshal(p), l.sent)
+	sys.CloseAll(l.sent)
+	l.sent = nil
+	if err != nil {
+		return err
+	}
+	filter, agent, err := l.compileSeccomp()
+	if err != nil {
+		return err
+	}
+	defer sys.CloseAll(agent)
+	if p.RuntimeHooks {
+		if err := l.runtimeHooks(); err != nil {
+			return err
+		}
+	}
+	if filter != nil {
+		if err := l.conn.Send(wire.Seccomp, plan.Marshal(filter), agent); err != nil {
+			return err
+		}
+	}
+	if err := l.expect(wire.Ready, "init to set the container up"); err != nil {
+		return err
+	}
+	return l.receiveConsole()
+}
+
+// attachCgroup makes the cgroup, sets its limits and puts init into it.
+func (l *launch) attachCgroup() error {
+	if _, ok := l.cg.Dir(); ok {
+		return nil // born in it, see spawn
+	}
+	if err := l.cg.Create(l.resources()); err != nil {
+		return err
+	}
+	return l.cg.Attach(l.init.pid)
+}
+
+// runtimeHooks runs prestart and createRuntime while init waits at the
+// barrier.
+func (l *launch) runtimeHooks() error {
+	if err := l.expect(wire.Barrier, "init to prepare the file system"); err != nil {
+		return err
+	}
+	st, err := hookStateJSON(l.rec, Creating, l.init.pid)
+	if err != nil {
+		return err
+	}
+	h := l.spec.Hooks
+	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st); err != nil { //nolint:staticcheck // deprecated in the spec, used by Docker
+		return err
+	}
+	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st); err != nil {
+		return err
+	}
+	return l.conn.Send(wire.Go, nil, nil)
+}
+
+// expect waits for a message, init's death or the deadline, whichever comes
+// first.
+func (l *launch) expect(kind wire.Kind, what string) error {
+	i, err := sys.Readable(initDeadline, l.conn.Fd)
+	if err != nil {
+		return fault.New("init", "", "poll", err)
+	}
+	if i < 0 {
+		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
+			fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(l.init.pid))).
+			WithHint("a mount source on a dead network file system hangs like this")
+	}
+	_, _, err = l.conn.Expect(kind)
+	return err
+}
+
+// waitChannel is the kernel function that pid sleeps in (proc_pid_wchan(5)).
+func waitChannel(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+	if err != nil || len(b) == 0 {
+		return "unknown"
+	}
+	return string(b)
+}
+
+// explainDeath gives the end of the socket a reason: the signal or status that
+// init died with.
+func (l *launch) explainDeath(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
+		return err
+	}
+	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
+		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))
+	}
+	status, werr := sys.Reap(l.init.pidfd)
+	if werr != nil {
+		return fault.New("init", "", "waitid", werr)
+	}
+	code := exitCode(status)
+	l.init.status = &code
+	e := fault.New("init", "", "", fmt.Errorf("died before it was ready: %s", describe(status)))
+	if status.Signaled() && l.wasOOMKilled() {
+		e.Hint = "the container's memory limit is too small even for its start: raise linux.resources.memory.limit"
+	}
+	return e
+}
+
+// commit records the container. Before it, init dies with us; after it, init
+// is the container's and `delete` finds everything in the record.
+func (l *launch) commit(own bool) error {
+	process, err := state.Identify(l.init.pid)
+	if err != nil {
+		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read start time", err)
+	}
+	l.rec.Init = process
+	if err := l.dir.Save(l.rec); err != nil {
+		return err
+	}
+	if err := l.handOut(); err != nil {
+		return err
+	}
+	if own {
+		return nil
+	}
+	if err := l.conn.Send(wire.Detach, nil, nil); err != nil {
+		return l.explainDeath(err)
+	}
+	return nil
+}
+
+// undo destroys what create began. Its own errors are logged: the first error
+// is the one to return.
+func (l *launch) undo() {
+	if l.console != nil {
+		l.console.close()
+	}
+	sys.CloseAll(l.sent)
+	if l.listenFd >= 0 {
+		sys.Close(l.listenFd)
+	}
+	if l.init != nil {
+		l.init.kill()
+	}
+	if l.conn.Fd >= 0 {
+		l.conn.Close()
+	}
+	c := container{rt: l.rt, dir: l.dir, rec: l.rec, cg: l.cg}
+	if l.init == nil {
+		c.rec.Hooks = nil // poststop undoes what was never done
+	}
+	if err := c.destroy(); err != nil {
+		l.rt.log.Warn("cleaning up: " + err.Error())
+	}
+	l.dir.Close()
+}
+
+// kill ends the process and takes its status.
+func (c *child) kill() {
+	if c.status != nil {
+		return
+	}
+	_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+	if status, err := sys.Reap(c.pidfd); err == nil {
+		code := exitCode(status)
+		c.status = &code
+	}
+	sys.Close(c.pidfd)
+}
+
+// pathIn makes a path of the command line absolute.
+func pathIn(p string) string {
+	if p == "" || strings.HasPrefix(p, "/") {
+		return p
+	}
+	abs, err := filepath.Abs(p)
+	if err != nil {
+		return p
+	}
+	return abs
+}

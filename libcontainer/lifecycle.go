@@ -1,0 +1,315 @@
+package libcontainer
+
+// lifecycle.go: what the commands do to a container after its creation.
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/hook"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
+)
+
+// State returns the container's state. Errors: fault.ErrNotExist.
+func (r *Runtime) State(id string) (*State, error) {
+	c, err := r.read(id)
+	if errors.Is(err, state.ErrCreating) {
+		return &State{ID: id, Status: Creating}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.state(), nil
+}
+
+// List returns the state of every container below the root, sorted by id, and
+// an error for each broken one, naming it. err says that the root itself could
+// not be read; a missing one is fs.ErrNotExist.
+func (r *Runtime) List() (list []*State, broken []error, err error) {
+	store, err := state.Open(r.opts.Root, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.Close()
+	records, broken, err := store.Records()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, rec := range records {
+		c, err := r.container(rec, store.Path()+"/"+rec.ID)
+		if err != nil {
+			broken = append(broken, err)
+			continue
+		}
+		list = append(list, c.state())
+	}
+	return list, broken, nil
+}
+
+// Start lets a created container's process begin. It returns when the program
+// runs and the poststart hooks are done. Errors: what kept the program from
+// being executed; the container is stopped then.
+func (r *Runtime) Start(id string) error {
+	c, err := r.load(id)
+	if err != nil {
+		return err
+	}
+	defer c.dir.Close()
+	switch status := c.status(); status {
+	case Created:
+	case Stopped, Creating:
+		return fault.New("", id, "", errors.New("cannot start a container that has stopped"))
+	default:
+		return fault.New("", id, "", errors.New("cannot start an already running container"))
+	}
+	fd, err := c.connect()
+	if err != nil {
+		return fault.New("start", startSocket, "connect", err)
+	}
+	conn := wire.Conn{Fd: fd}
+	defer conn.Close()
+	if err := c.start(conn); err != nil {
+		return err
+	}
+	return c.waitReady()
+}
+
+// waitReady waits, without the lock, until a service that can notify is up.
+func (c *container) waitReady() error {
+	if c.notify == nil {
+		return nil
+	}
+	c.dir.Close()
+	pidfd, err := openProcess(c.rec.Init)
+	if errors.Is(err, fault.ErrNotRunning) {
+		return nil // it was quick
+	}
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	c.notify.untilReady(pidfd)
+	return nil
+}
+
+// start releases init and runs what comes after.
+func (c *container) start(conn wire.Conn) error {
+	if c.rec.NoProcess {
+		return fault.New("start", "process", "", errors.New("not set in the bundle's config.json")).
+			WithHint("a container without a process can be created and deleted, not started")
+	}
+	var err error
+	if c.notify, err = c.listenNotify(); err != nil {
+		return err
+	}
+	if err := conn.Send(wire.Start, nil, nil); err != nil {
+		return fault.New("start", "", "tell init", err)
+	}
+	if err := report(conn); err != nil {
+		return err
+	}
+	c.rec.Started = true
+	if err := c.dir.Save(c.rec); err != nil {
+		return err
+	}
+	return c.poststart()
+}
+
+// poststart runs the hooks; when one fails the container is stopped and
+// destroyed (runtime-spec 1.3 runtime.md, "Lifecycle", step 10).
+func (c *container) poststart() error {
+	if c.rec.Hooks == nil || len(c.rec.Hooks.Poststart) == 0 {
+		return nil
+	}
+	st, err := hookStateJSON(c.rec, Running, c.rec.Init.Pid)
+	if err == nil {
+		err = hook.Run("poststart", planner.Hooks(c.rec.Hooks.Poststart), c.rec.Bundle, st)
+	}
+	if err == nil {
+		return nil
+	}
+	if derr := c.destroy(); derr != nil {
+		c.rt.log.Warn("cleaning up: " + derr.Error())
+	}
+	return err
+}
+
+// Kill sends sig to the container's init, or with all to every process in its
+// cgroup. Errors: fault.ErrNotRunning, fault.ErrNotExist.
+func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
+	c, err := r.read(id)
+	if err != nil {
+		return err
+	}
+	alive := c.rec.Init.Alive()
+	// Without a pid namespace of its own the container's other processes
+	// outlive init: KILL must reach them too.
+	group := all || (sig == sys.SIGKILL && !c.rec.PrivatePids)
+	if group && c.cg != nil {
+		members, err := c.cg.Procs()
+		if err != nil {
+			return err
+		}
+		if len(members) > 0 {
+			return c.cg.Kill(sig)
+		}
+	}
+	if !alive {
+		if all {
+			return nil
+		}
+		return fault.New("", id, "", fault.ErrNotRunning)
+	}
+	return signalProcess(c.rec.Init, sig)
+}
+
+// signalProcess signals exactly this process, never one that got its pid.
+func signalProcess(p state.Process, sig syscall.Signal) error {
+	pidfd, err := openProcess(p)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	if err := sys.PidfdSignal(pidfd, sig); err != nil {
+		if errors.Is(err, syscall.ESRCH) {
+			err = fault.ErrNotRunning
+		}
+		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err)
+	}
+	return nil
+}
+
+// openProcess returns a pidfd of the process. The start time is compared after
+// the fd is held: from then on the pid cannot change hands.
+func openProcess(p state.Process) (int, error) {
+	pidfd, err := sys.PidfdOpen(p.Pid)
+	if err == nil && !p.Alive() {
+		sys.Close(pidfd)
+		err = syscall.ESRCH
+	}
+	if errors.Is(err, syscall.ESRCH) {
+		err = fault.ErrNotRunning
+	}
+	if err != nil {
+		return -1, fault.New("", "pid "+strconv.Itoa(p.Pid), "", err)
+	}
+	return pidfd, nil
+}
+
+// killProcess kills the process and waits until it is dead.
+func killProcess(p state.Process) error {
+	pidfd, err := openProcess(p)
+	if errors.Is(err, fault.ErrNotRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	if err := sys.PidfdSignal(pidfd, sys.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err)
+	}
+	i, err := sys.Readable(removeDeadline, pidfd)
+	if err == nil && i < 0 {
+		err = errors.New("still alive 10s after SIGKILL")
+		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err).
+			WithHint("it hangs in the kernel: see /proc/" + strconv.Itoa(p.Pid) + "/wchan")
+	}
+	return err
+}
+
+// Delete removes a stopped (or created) container. With force it is killed
+// first, and whatever a killed rt has left behind is removed too. Errors:
+// fault.ErrRunning, fault.ErrNotExist (also with force: the caller decides).
+func (r *Runtime) Delete(id string, force bool) error {
+	dir, err := r.lock(id)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	rec, err := dir.Load()
+	if errors.Is(err, state.ErrBroken) && force {
+		return dir.Remove() // killed before it made anything else
+	}
+	if err != nil {
+		return err
+	}
+	c, err := r.container(rec, dir.Path())
+	if err != nil {
+		return err
+	}
+	c.dir = dir
+	if !force {
+		switch status := c.status(); status {
+		case Stopped, Created, Creating:
+		case Paused:
+			return fault.New("", id, "", fault.ErrRunning).WithHint("it is paused: rt resume it, or use --force")
+		default:
+			return fault.New("", id, "", fault.ErrRunning).WithHint("rt kill it first, or use --force")
+		}
+	}
+	return c.destroy()
+}
+
+// Wait waits until the container's init has ended and returns its exit status
+// as a shell counts (128+n for signal n). Errors: fault.ErrNotExist; or the
+// status cannot be known because init was reaped before anybody asked.
+func (r *Runtime) Wait(id string) (int, error) {
+	c, err := r.read(id)
+	if err != nil {
+		return 0, err
+	}
+	unknown := fault.New("wait", id, "", errors.New("it has ended and its exit status is gone")).
+		WithHint("call rt wait before the container ends")
+	pidfd, err := openProcess(c.rec.Init)
+	if errors.Is(err, fault.ErrNotRunning) {
+		return 0, unknown
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer sys.Close(pidfd)
+	if _, err := sys.Readable(0, pidfd); err != nil {
+		return 0, fault.New("wait", id, "poll", err)
+	}
+	if status, ok := zombieStatus(c.rec.Init); ok {
+		return exitCode(status), nil
+	}
+	// Reaped already, or about to be: the kernel keeps the status for
+	// holders of a pidfd (Linux 6.15).
+	if err := sys.Hangup(pidfd); err != nil {
+		return 0, fault.New("wait", id, "poll", err)
+	}
+	if status, ok, err := sys.ExitStatus(pidfd); err == nil && ok {
+		return exitCode(status), nil
+	}
+	return 0, unknown
+}
+
+// zombieStatus reads the exit status of a process that nobody has reaped yet:
+// field 52 of /proc/PID/stat.
+func zombieStatus(p state.Process) (syscall.WaitStatus, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	st, err := state.ParseStat(b)
+	if err != nil || st.Start != p.Start || st.State != 'Z' {
+		return 0, false
+	}
+	return syscall.WaitStatus(st.ExitCode), true
+}
+
+// exitCode is a wait status as a shell counts it.
+func exitCode(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}

@@ -1,0 +1,223 @@
+package libcontainer
+
+// run.go: create, and run: create, start and, in the foreground, wait.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
+)
+
+// Create makes the container and leaves its init waiting for Start. On an
+// error nothing is left behind. Errors: spec.Errors for a wrong config.json,
+// fault.ErrExist, fault.ErrInvalidID, *fault.Error for a step that failed.
+func (r *Runtime) Create(o CreateOptions) error {
+	o.Attach = nil
+	l, err := r.prepare(o)
+	if err != nil {
+		return err
+	}
+	if err := l.create(false); err != nil {
+		return err
+	}
+	l.dir.Close()
+	return nil
+}
+
+// Run creates and starts the container. Detached it returns 0 once the program
+// runs; in the foreground it forwards signals and the terminal, returns the
+// program's exit status (128+n for signal n) and removes the container.
+func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
+	if o.Detach {
+		o.Attach = nil
+	}
+	l, err := r.prepare(o)
+	if err != nil {
+		return -1, err
+	}
+	if !o.Detach && !o.NoSubreaper {
+		// Orphans of a container without a pid namespace come to us, not
+		// to a parent that does not know them.
+		if err := sys.SetSubreaper(); err != nil {
+			r.log.Warn("subreaper: " + err.Error())
+		}
+	}
+	var signals chan os.Signal
+	if !o.Detach {
+		signals = make(chan os.Signal, 128)
+		notify(signals)
+		defer signal.Stop(signals)
+	}
+	if err := l.create(true); err != nil {
+		return -1, err
+	}
+	c := &container{rt: r, dir: l.dir, rec: l.rec, cg: l.cg, path: l.dir.Path()}
+	if err := c.start(l.conn); err != nil {
+		l.undo()
+		return -1, err
+	}
+	l.conn.Close()
+	l.dir.Close()
+	if o.Detach {
+		return 0, c.waitReady()
+	}
+	if c.notify != nil {
+		go c.notify.serve()
+	}
+	return l.foreground(signals)
+}
+
+// foreground stays with the container until its program has ended.
+func (l *launch) foreground(signals chan os.Signal) (int, error) {
+	detach := func() {}
+	if l.console != nil {
+		var err error
+		if detach, err = l.opts.Attach(l.console.master); err != nil {
+			l.init.kill()
+			return -1, errors.Join(err, l.end())
+		}
+		defer sys.Close(l.console.sock)
+	}
+	go forward(signals, l.init.pidfd)
+	code, err := l.wait()
+	detach()
+	if err != nil {
+		return -1, err
+	}
+	if code == 128+int(sys.SIGKILL) && l.wasOOMKilled() {
+		l.rt.log.Warn(fmt.Sprintf("container %s was killed by the kernel: its memory limit is used up (OOM)", l.opts.ID))
+	}
+	if l.opts.Keep {
+		return code, nil
+	}
+	return code, l.end()
+}
+
+// wait reaps init; without a pid namespace of its own also the orphans that
+// come to us as a subreaper.
+func (l *launch) wait() (int, error) {
+	if l.rec.PrivatePids || l.opts.NoSubreaper {
+		status, err := sys.Reap(l.init.pidfd)
+		if err != nil {
+			return -1, fault.New("wait", "pid "+strconv.Itoa(l.init.pid), "waitid", err)
+		}
+		return exitCode(status), nil
+	}
+	for {
+		pid, status, err := sys.ReapAny()
+		if err != nil {
+			return -1, fault.New("wait", "pid "+strconv.Itoa(l.init.pid), "wait4", err)
+		}
+		if pid == l.init.pid {
+			return exitCode(status), nil
+		}
+	}
+}
+
+// end removes the container after its program has ended. Somebody may have
+// deleted it meanwhile.
+func (l *launch) end() error {
+	c, err := l.rt.load(l.opts.ID)
+	if errors.Is(err, fault.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer c.dir.Close()
+	// A namesake that was created since is not ours.
+	if c.rec.Init != l.rec.Init {
+		return nil
+	}
+	return c.destroy()
+}
+
+// notify takes over all signals that are worth forwarding: those that a
+// terminal, a supervisor or a script would send to the program itself.
+func notify(c chan os.Signal) {
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT, syscall.SIGTSTP,
+		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGALRM, syscall.SIGVTALRM,
+		syscall.SIGPROF, syscall.SIGIO, syscall.SIGPWR, syscall.SIGXCPU, syscall.SIGXFSZ)
+}
+
+// forward passes signals on until init is gone.
+func forward(signals <-chan os.Signal, pidfd int) {
+	for s := range signals {
+		_ = sys.PidfdSignal(pidfd, s.(syscall.Signal))
+	}
+}
+
+// handOut gives the caller what it asked for of the created container.
+func (l *launch) handOut() error {
+	if l.opts.PidfdSocket != "" {
+		if err := sendPidfd(l.opts.PidfdSocket, l.init.pidfd); err != nil {
+			return err
+		}
+	}
+	if l.opts.PidFile != "" {
+		return writePidFile(l.opts.PidFile, l.init.pid)
+	}
+	return nil
+}
+
+func sendPidfd(path string, pidfd int) error {
+	fd, err := sys.Connect(path)
+	if err == nil {
+		defer sys.Close(fd)
+		err = sys.SendAll(fd, []byte("pidfd"), []int{pidfd})
+	}
+	if err != nil {
+		return fault.New("pidfd", "--pidfd-socket", path, err)
+	}
+	return nil
+}
+
+// writePidFile replaces the file in one step: who sees it, sees a whole pid.
+func writePidFile(path string, pid int) error {
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
+	err := os.WriteFile(temp, []byte(strconv.Itoa(pid)), 0o644)
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return fault.New("pid file", "--pid-file", path, err)
+	}
+	return nil
+}
+
+func (l *launch) wasOOMKilled() bool {
+	if l.cg == nil {
+		return false
+	}
+	n, err := l.cg.OOMKills()
+	return err == nil && n > 0
+}
+
+// describe puts a wait status into words.
+func describe(s syscall.WaitStatus) string {
+	if !s.Signaled() {
+		return "exit status " + strconv.Itoa(s.ExitStatus())
+	}
+	if s.Signal() == syscall.SIGSYS {
+		return "bad system call (a seccomp filter killed it)"
+	}
+	return "signal " + strconv.Itoa(int(s.Signal())) + " (" + s.Signal().String() + ")"
+}
+
+func isPipe(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+}

@@ -1,0 +1,202 @@
+package libcontainer
+
+// spawn.go starts init into its namespaces: one clone and exec, the id maps of
+// a new user namespace, and for joined user and time namespaces the
+// conversation with nsenter's C.
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
+	"rt/nsenter"
+)
+
+// initEnv is all that init's Go runtime is told: no collections (it lives for
+// milliseconds, or sleeps), one processor, and no preemption signals: their
+// handlers would return by a system call that a seccomp filter may forbid.
+var initEnv = [...]string{"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1"}
+
+func (l *launch) spawn() error {
+	exe, err := sys.SelfExe()
+	if err != nil {
+		return fault.New("init", "/proc/self/exe", "make a read-only clone", err).
+			WithHint("a /proc must be mounted where rt runs")
+	}
+	defer sys.Close(exe)
+	ours, theirs, err := sys.Socketpair()
+	if err != nil {
+		return fault.New("init", "", "socketpair", err)
+	}
+	l.conn = wire.Conn{Fd: ours}
+	defer sys.Close(theirs)
+	join, err := openNamespaces(l.ns.Thread)
+	if err != nil {
+		return err
+	}
+	defer closeNamespaces(join)
+
+	s := sys.Spawn{
+		Exe:        exe,
+		Env:        initEnv[:],
+		Cloneflags: l.ns.Clone,
+		CgroupFd:   plan.None,
+		KeepCaps:   l.ns.Clone&unix.CLONE_NEWUSER != 0,
+	}
+	for _, ns := range join {
+		s.Join = append(s.Join, sys.NamespaceFd{Fd: ns.Fd, Flag: int(ns.Flag)})
+	}
+	s.Files, err = l.files(theirs)
+	if err != nil {
+		return err
+	}
+	wireFd := len(s.Files) - 1
+	s.Argv = []string{"rt", "init", strconv.Itoa(wireFd)}
+	if l.ns.Enter != nil {
+		s.Env = append(s.Env[:len(initEnv):len(initEnv)], nsenter.Env(wireFd))
+	}
+	if fd, ok := l.cg.Dir(); ok {
+		if err := l.cg.Create(l.resources()); err != nil {
+			return err
+		}
+		if fd, ok = l.cg.Dir(); ok {
+			s.CgroupFd = fd
+		}
+	}
+	pid, pidfd, err := s.Start()
+	if err != nil {
+		return explainSpawn(err, l.ns, join)
+	}
+	l.init = &child{pid: pid, pidfd: pidfd}
+	if l.ns.Clone&unix.CLONE_NEWUSER != 0 {
+		if err := writeIDMaps(pid, l.spec.Linux); err != nil {
+			return err
+		}
+	}
+	return l.enter()
+}
+
+// files are init's fds: stdio, the preserved ones in place, the wire last.
+func (l *launch) files(wireFd int) ([]uintptr, error) {
+	n := 3 + l.opts.PreserveFds
+	files := make([]uintptr, 0, n+1)
+	for fd := range n {
+		if fd >= 3 && !sys.IsOpen(fd) {
+			return nil, fault.New("init", fmt.Sprintf("fd %d", fd), "", unix.EBADF).
+				WithHint("--preserve-fds (or LISTEN_FDS) counts fds that the caller must have open, from 3 on")
+		}
+		files = append(files, uintptr(fd))
+	}
+	return append(files, uintptr(wireFd)), nil
+}
+
+// enter lets nsenter's C do its part and takes over the process that goes on.
+func (l *launch) enter() error {
+	e := l.ns.Enter
+	if e == nil {
+		return nil
+	}
+	join, err := openNamespaces(e.Join)
+	if err != nil {
+		return err
+	}
+	defer closeNamespaces(join)
+	req := nsenter.Request{Join: join, Unshare: e.Unshare, Fork: e.Fork, Offsets: e.Offsets}
+	pid, err := req.Send(l.conn.Fd)
+	if err != nil || pid == 0 {
+		return err
+	}
+	first := l.init
+	pidfd, err := sys.PidfdOpen(pid) // our child, so the pid cannot be reused
+	if err != nil {
+		return fault.New("init", fmt.Sprintf("pid %d", pid), "pidfd_open", err)
+	}
+	l.init = &child{pid: pid, pidfd: pidfd}
+	_, err = sys.Reap(first.pidfd)
+	sys.Close(first.pidfd)
+	return err
+}
+
+func openNamespaces(list []planner.Namespace) ([]plan.Namespace, error) {
+	var open []plan.Namespace
+	for _, ns := range list {
+		fd, flag, err := sys.OpenNamespace(ns.Path)
+		object := fmt.Sprintf("linux.namespaces[%d].path", ns.Index)
+		if err != nil {
+			closeNamespaces(open)
+			e := fault.New("namespaces", object, "open "+ns.Path, err)
+			switch {
+			case errors.Is(err, unix.ENOTTY):
+				e.Err = errors.New("not a namespace")
+				e.Hint = "the path must be a namespace file such as /proc/PID/ns/net or a bind mount of one"
+			case errors.Is(err, unix.ENOENT):
+				e.Hint = "the process or container that the namespace belonged to may have ended"
+			}
+			return nil, e
+		}
+		open = append(open, plan.Namespace{Fd: fd, Flag: flag, Path: ns.Path})
+		if flag != uint64(ns.Flag) {
+			closeNamespaces(open)
+			return nil, fault.New("namespaces", object, ns.Path,
+				fmt.Errorf("is a namespace of type %s, not %s", nsName(flag), nsName(uint64(ns.Flag))))
+		}
+	}
+	return open, nil
+}
+
+func closeNamespaces(list []plan.Namespace) {
+	for _, ns := range list {
+		sys.Close(ns.Fd)
+	}
+}
+
+func nsName(flag uint64) string {
+	switch flag {
+	case unix.CLONE_NEWNS:
+		return "mount"
+	case unix.CLONE_NEWPID:
+		return "pid"
+	case unix.CLONE_NEWNET:
+		return "network"
+	case unix.CLONE_NEWUTS:
+		return "uts"
+	case unix.CLONE_NEWIPC:
+		return "ipc"
+	case unix.CLONE_NEWUSER:
+		return "user"
+	case unix.CLONE_NEWCGROUP:
+		return "cgroup"
+	case unix.CLONE_NEWTIME:
+		return "time"
+	}
+	return fmt.Sprintf("%#x", flag)
+}
+
+// explainSpawn names what clone or setns refused.
+func explainSpawn(err error, ns planner.Namespaces, join []plan.Namespace) error {
+	var je *sys.JoinError
+	if errors.As(err, &je) {
+		return fault.New("namespaces", join[je.Index].Path, "setns", je.Errno)
+	}
+	e := fault.New("namespaces", "", fmt.Sprintf("clone with flags %#x", ns.Clone), err)
+	switch {
+	case errors.Is(err, unix.EPERM) && ns.Clone&unix.CLONE_NEWUSER == 0:
+		e.Hint = "only root may make these namespaces: run as root, or add a user namespace (rt spec --rootless)"
+	case errors.Is(err, unix.EPERM):
+		e.Hint = "the host may forbid user namespaces: see kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns"
+	case errors.Is(err, unix.ENOSPC):
+		e.Hint = "a limit on namespaces is reached: see /proc/sys/user/max_*_namespaces"
+	case errors.Is(err, unix.EINVAL):
+		e.Hint = "the kernel may lack one of these namespaces; rt needs Linux 5.14"
+	case errors.Is(err, unix.EAGAIN):
+		e.Hint = "a limit on processes is reached: ulimit -u, the cgroup's pids.max, or kernel.pid_max"
+	}
+	return e
+}
