@@ -1,0 +1,132 @@
+package cli
+
+// global.go: the flags in front of the command, and what follows from them.
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer"
+	"rt/libcontainer/fault"
+)
+
+const defaultRoot = "/run/rt"
+
+func (a *app) globalFlags() []cli.Flag {
+	return []cli.Flag{
+		toggle("debug", "log what rt does"),
+		&cli.StringFlag{Name: "log", Usage: "append log lines to `FILE` instead of writing them to stderr"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "write log lines as `FORMAT`: text or json"},
+		&cli.StringFlag{Name: "root", Value: defaultRoot,
+			Usage: "keep the containers' states in `DIR`; for a user other than root $XDG_RUNTIME_DIR/rt"},
+		toggle("systemd-cgroup", `have systemd make the cgroups; linux.cgroupsPath is then "slice:prefix:name"`),
+		&cli.StringFlag{Name: "rootless", Value: "auto",
+			Usage: "go on where cgroups may not be changed: `WHEN` is true, false or auto"},
+	}
+}
+
+// before sets up the log and the library. It runs after the global flags are
+// parsed and before the command's.
+func (a *app) before(c *cli.Context) error {
+	switch c.String("log-format") {
+	case "text":
+	case "json":
+		a.sink.json = true
+	default:
+		return fault.New("", "--log-format", "", fmt.Errorf("%q is neither text nor json", c.String("log-format")))
+	}
+	if c.Bool("debug") {
+		a.sink.level = slog.LevelDebug
+	}
+	if path := c.String("log"); path != "" {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+		if err != nil {
+			return pathFault("--log", err)
+		}
+		a.sink.file = f
+	}
+	switch c.String("rootless") {
+	case "auto", "true", "false":
+	default:
+		return fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", c.String("rootless")))
+	}
+	a.rt = libcontainer.New(libcontainer.RuntimeOptions{
+		Root:          root(c),
+		SystemdCgroup: c.Bool("systemd-cgroup"),
+		Rootless:      c.String("rootless"),
+		Logger:        a.log,
+	})
+	return nil
+}
+
+// root is the state root: --root, or the default of this user.
+func root(c *cli.Context) string {
+	if c.IsSet("root") {
+		if abs, err := filepath.Abs(c.String("root")); err == nil {
+			return abs
+		}
+		return c.String("root")
+	}
+	if dir := xdgRoot(); dir != "" {
+		return dir
+	}
+	return defaultRoot
+}
+
+// xdgRoot is the state root of a user who is not the host's root, or "". A root
+// who has the directory of a user in the environment (sudo -E) must not put
+// root's containers there; a user who is root of a user namespace must. The
+// name in USER tells them apart, as it does for runc.
+func xdgRoot() string {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		return ""
+	}
+	if user := os.Getenv("USER"); os.Geteuid() == 0 && (user == "" || user == "root" || !inUserNamespace()) {
+		return ""
+	}
+	return filepath.Join(dir, "rt")
+}
+
+// inUserNamespace: only the host's own user namespace maps every uid to itself
+// (user_namespaces(7)).
+func inUserNamespace() bool {
+	b, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
+}
+
+// makeRoot makes the default root below XDG_RUNTIME_DIR. Its sticky bit keeps
+// the files there from being cleaned up by age (XDG base directory
+// specification, "Environment variables").
+func makeRoot(c *cli.Context) error {
+	dir := xdgRoot()
+	if c.IsSet("root") || dir == "" {
+		return nil
+	}
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o700|os.ModeSticky)
+	}
+	if err != nil {
+		return pathFault("state root", err)
+	}
+	return nil
+}
+
+// pathFault makes an error of package os one of ours.
+func pathFault(step string, err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return fault.New(step, p.Path, p.Op, p.Err)
+	}
+	return fault.New(step, "", "", err)
+}

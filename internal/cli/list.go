@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer"
+	"rt/libcontainer/fault"
+)
+
+func (a *app) listCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list containers",
+		Description: `Lists the containers below the state root, sorted by id. One whose state cannot
+be read has the status "broken"; stderr says why. "rt delete --force" removes it.`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "print a `FORMAT`: table or json"},
+			toggle("quiet", "print ids only", "q"),
+		},
+		Action: func(c *cli.Context) error {
+			if err := exactly(c, 0); err != nil {
+				return err
+			}
+			return a.list(c, c.String("format"), c.Bool("quiet"))
+		},
+	}
+}
+
+func (a *app) list(c *cli.Context, format string, quiet bool) error {
+	if format != "table" && format != "json" {
+		return fault.New("", "--format", "", fmt.Errorf("%q is neither table nor json", format))
+	}
+	list, broken, err := a.rt.List()
+	if err := missingIsEmpty(c, err); err != nil {
+		return fault.New("list", "", "", err)
+	}
+	for _, err := range broken {
+		a.sink.report(fault.New("list", "", "", err))
+		var e *fault.Error
+		if errors.As(err, &e) {
+			list = append(list, &libcontainer.State{ID: e.Object, Status: "broken"})
+		}
+	}
+	slices.SortFunc(list, func(x, y *libcontainer.State) int { return strings.Compare(x.ID, y.ID) })
+	switch {
+	case quiet:
+		for _, s := range list {
+			fmt.Fprintln(a.out, s.ID)
+		}
+		return nil
+	case format == "json":
+		if list == nil {
+			list = []*libcontainer.State{} // [], which jq '.[]' can read; runc says null
+		}
+		return a.printJSON(list, "")
+	}
+	return a.table(list)
+}
+
+func (a *app) table(list []*libcontainer.State) error {
+	w := tabwriter.NewWriter(a.out, 12, 1, 3, ' ', 0)
+	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+	for _, s := range list {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+	}
+	return w.Flush()
+}
+
+// missingIsEmpty forgives a default state root for not being there.
+func missingIsEmpty(c *cli.Context, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !c.IsSet("root") {
+		return nil
+	}
+	return err
+}

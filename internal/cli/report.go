@@ -1,0 +1,98 @@
+package cli
+
+// report.go: how an error reaches the user.
+//
+//   - stderr gets "rt: TEXT", and on the next line "hint: TEXT" if there is one;
+//   - with --log the file gets a log line too, with the hint as a field: the
+//     containerd shim shows its users the msg of the last error there;
+//   - with --log-format json and no --log stderr gets the JSON line instead.
+//
+// An execve that `run` could not do is one line on stderr without a prefix,
+// like a shell's, and its hint is for terminals only: users of runc compare it.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer/fault"
+)
+
+// report shows err and returns the exit code.
+func (s *sink) report(err error) int {
+	if several, ok := err.(failures); ok { //nolint:errorlint // made by each, never wrapped
+		for _, err := range several {
+			s.report(err)
+		}
+		return 1
+	}
+	text, hint, bare := explain(err)
+	if s.file != nil || s.json {
+		s.write(line{level: "error", msg: text, hint: hint})
+	}
+	if s.file == nil && s.json {
+		return exitCode(err)
+	}
+	if bare {
+		fmt.Fprintln(s.stderr, text)
+	} else {
+		fmt.Fprintln(s.stderr, "rt: "+text)
+	}
+	if hint != "" && (!bare || isTerminal(s.stderr)) {
+		fmt.Fprintln(s.stderr, "hint: "+hint)
+	}
+	return exitCode(err)
+}
+
+// explain takes an error apart. bare: it is to stand alone on its line.
+func explain(err error) (text, hint string, bare bool) {
+	var u *usage
+	if errors.As(err, &u) {
+		return u.Error(), u.hint(), false
+	}
+	var e execError
+	return strings.TrimRight(err.Error(), "\n"), fault.Hint(err), errors.As(err, &e)
+}
+
+func exitCode(err error) int {
+	var coder cli.ExitCoder
+	if errors.As(err, &coder) {
+		return coder.ExitCode()
+	}
+	return 1
+}
+
+// execError is an execve that failed: "exec /run.sh: no such file or directory".
+type execError struct{ cause *fault.Error }
+
+func (e execError) Error() string {
+	bare := *e.cause
+	bare.Step = ""
+	return "exec " + strings.TrimPrefix(bare.Error(), "exec ")
+}
+
+func (e execError) Unwrap() error { return e.cause }
+
+// asExec returns the fault of the step "exec" in err as an execError.
+func asExec(err error) (execError, bool) {
+	for f := (*fault.Error)(nil); errors.As(err, &f); err = f.Err {
+		if f.Step == "exec" {
+			return execError{f}, true
+		}
+	}
+	return execError{}, false
+}
+
+// isTerminal is a guess that needs no system call but one: a character device.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&os.ModeCharDevice != 0
+}

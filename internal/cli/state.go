@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"encoding/json"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (a *app) stateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "state",
+		Usage:     "print the state of a container",
+		ArgsUsage: "<container-id>",
+		Description: `Prints the container's state as JSON: ociVersion, id, pid (0 when it is
+stopped), status (creating, created, running, paused or stopped), bundle,
+rootfs, created, annotations and owner.`,
+		Action: func(c *cli.Context) error {
+			if err := exactly(c, 1); err != nil {
+				return err
+			}
+			id := c.Args().First()
+			state, err := a.rt.State(id)
+			if err != nil {
+				return about("state", id, err)
+			}
+			return a.printJSON(state, "  ")
+		},
+	}
+}
+
+// printJSON writes v and a newline; indent "" puts all on one line.
+func (a *app) printJSON(v any, indent string) error {
+	e := json.NewEncoder(a.out)
+	e.SetIndent("", indent)
+	return e.Encode(v)
+}
