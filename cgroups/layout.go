@@ -251,7 +251,7 @@ func containerDir(h *Hierarchy, mode string, o Options) (string, error) {
 	}
 	base := "/"
 	if !strings.HasPrefix(unsafePath, "/") {
-		base = h.OwnPath
+		base = path.Clean("/" + h.OwnPath) // "/.." in a cgroup namespace one was not moved into
 		if mode == ManagerV2 {
 			base = path.Dir(base)
 		}

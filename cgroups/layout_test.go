@@ -91,6 +91,7 @@ func TestContainerDir(t *testing.T) {
 
 func FuzzContainerDir(f *testing.F) {
 	f.Add("../x", "/own")
+	f.Add("0", "..")
 	f.Fuzz(func(t *testing.T, unsafePath, own string) {
 		h := &Hierarchy{Mountpoint: "/mnt", OwnPath: "/" + own}
 		for _, mode := range []string{"v1", "v2"} {

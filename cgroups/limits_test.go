@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 memory.kernel is tested as long as it is applied
+
 package cgroups
 
 import (

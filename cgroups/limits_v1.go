@@ -40,6 +40,7 @@ func memoryV1(r *specs.LinuxResources, fresh bool) ([]write, error) {
 	if v := set(m.Reservation); v != 0 {
 		w = append(w, write{file: "memory.soft_limit_in_bytes", value: num(v)})
 	}
+	//lint:ignore SA1019 deprecated, but applied where the kernel still can
 	if v := set(m.Kernel); v != 0 {
 		w = append(w, write{file: "memory.kmem.limit_in_bytes", value: num(v), optional: true})
 	}
