@@ -1,7 +1,5 @@
-// rt runs for milliseconds: how many CPUs its cgroup allows is of no use to it,
-// and finding out costs a dozen system calls at every start.
+// rt runs for milliseconds: it need not follow changes of its CPU limit.
 //
-//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
 // Command rt is an OCI container runtime.

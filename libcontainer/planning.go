@@ -6,12 +6,10 @@ package libcontainer
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"rt/cgroups"
 	"rt/libcontainer/fault"
@@ -33,7 +31,7 @@ func (l *launch) options() planner.Options {
 }
 
 func (l *launch) facts() planner.Facts {
-	f := planner.Facts{Rootless: l.rt.rootless(), LastCap: lastCap()}
+	f := planner.Facts{Rootless: l.rt.rootless(), LastCap: sys.LastCap()}
 	f.CallerCaps, _ = sys.PermittedCaps()
 	if p := l.spec.Process; p != nil {
 		f.AppArmor = p.ApparmorProfile != "" && appArmorEnabled()
@@ -46,17 +44,6 @@ func (l *launch) facts() planner.Facts {
 		}
 	}
 	return f
-}
-
-// lastCap is the highest capability of the running kernel.
-func lastCap() int {
-	b, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
-	if err == nil {
-		if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
-			return n
-		}
-	}
-	return unix.CAP_LAST_CAP
 }
 
 // hookStates writes the state that hooks inside the container get.
@@ -83,8 +70,9 @@ func (l *launch) compileSeccomp() (*plan.Seccomp, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, w := range warnings {
-		l.rt.log.Debug(w)
+	l.rt.warn(warnings)
+	if len(filter.Skipped) > 0 {
+		l.rt.log.Debug("seccomp: system calls unknown to libseccomp " + seccomp.Version() + ": " + strings.Join(filter.Skipped, " "))
 	}
 	l.rt.log.Debug("seccomp filter flags: " + strconv.Itoa(int(filter.Flags)))
 	s := &plan.Seccomp{BPF: filter.BPF, Flags: filter.Flags, KillsThread: filter.KillsThread, NotifyFd: plan.None}

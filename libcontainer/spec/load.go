@@ -13,17 +13,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"reflect"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
 )
 
 const (
@@ -57,60 +55,51 @@ func Decode(data []byte, name string) (*specs.Spec, error) {
 	return &s, nil
 }
 
+// read goes past package os: an os.File would start Go's poller, which costs
+// system calls here and at every later pause.
 func read(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a fifo must not wait for its writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	fd, err := sys.OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		e := fault.New("config", path, "open", bare(err))
-		if errors.Is(err, fs.ErrNotExist) {
+		e := fault.New("config", path, "open", err)
+		if errors.Is(err, unix.ENOENT) {
 			e.Hint = "rt spec makes one; --bundle names its directory"
 		}
 		return nil, e
 	}
-	defer f.Close()
-	st, err := f.Stat()
+	defer sys.Close(fd)
+	st, err := sys.Fstat(fd)
 	if err != nil {
-		return nil, fault.New("config", path, "stat", bare(err))
+		return nil, fault.New("config", path, "stat", err)
 	}
-	if !st.Mode().IsRegular() {
-		return nil, fault.New("config", path, "", fmt.Errorf("not a regular file but %s", fileKind(st.Mode())))
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fault.New("config", path, "", fmt.Errorf("not a regular file but %s", fileKind(st.Mode)))
 	}
-	if st.Size() > maxSize {
-		return nil, tooLarge(path, fmt.Sprintf("%d bytes", st.Size()))
+	if st.Size > maxSize {
+		return nil, tooLarge(path, fmt.Sprintf("%d bytes", st.Size))
 	}
 	// The file may grow while it is read, and files of /proc have size 0.
-	buf := bytes.NewBuffer(make([]byte, 0, st.Size()+bytes.MinRead))
-	n, err := buf.ReadFrom(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, fault.New("config", path, "read", bare(err))
-	}
-	if n > maxSize {
+	data, err := sys.ReadAll(fd, max(int(st.Size), 4096), maxSize)
+	if errors.Is(err, unix.EFBIG) {
 		return nil, tooLarge(path, "more than 16 MiB")
 	}
-	return buf.Bytes(), nil
+	if err != nil {
+		return nil, fault.New("config", path, "read", err)
+	}
+	return data, nil
 }
 
 func tooLarge(name, size string) error {
 	return fault.New("config", name, "", fmt.Errorf("too large: %s, and at most 16 MiB are read", size))
 }
 
-// bare strips the path that package os puts into its errors: fault.Error has
-// it already.
-func bare(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
-func fileKind(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
+func fileKind(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFDIR:
 		return "a directory"
-	case m&fs.ModeNamedPipe != 0:
+	case unix.S_IFIFO:
 		return "a fifo"
-	case m&fs.ModeSocket != 0:
+	case unix.S_IFSOCK:
 		return "a socket"
 	default:
 		return "a device"

@@ -251,6 +251,7 @@ func (c *checker) hooks() {
 	if h == nil {
 		return
 	}
+	//lint:ignore SA1019 deprecated, and Docker uses it
 	c.hookList("prestart", h.Prestart)
 	c.hookList("createRuntime", h.CreateRuntime)
 	c.hookList("createContainer", h.CreateContainer)

@@ -120,6 +120,16 @@ func linuxRules() []ruleCase {
 		{name: "cgroupsPath", patch: l(`"cgroupsPath": "/a/../../b"`), want: []string{`linux.cgroupsPath: must not have .. in it, got "/a/../../b"`}},
 		{name: "cgroupsPath of systemd", patch: l(`"cgroupsPath": "system.slice:rt:a..b"`)},
 
+		{
+			name: "NUL",
+			patch: `{"hostname": "\u0000", "process": {"apparmorProfile": "\u0000"}, "linux": {"cgroupsPath": "\u0000",
+				"resources": {"cpu": {"cpus": "\u0000", "mems": "\u0000"}}, "seccomp": {"defaultAction": "SCMP_ACT_LOG", "listenerPath": "\u0000"}}}`,
+			want: []string{
+				`process.apparmorProfile: has a NUL byte in it: "\x00"`, `hostname: has a NUL byte in it: "\x00"`,
+				`linux.resources.cpu.cpus: has a NUL byte in it: "\x00"`, `linux.resources.cpu.mems: has a NUL byte in it: "\x00"`,
+				`linux.cgroupsPath: has a NUL byte in it: "\x00"`, `linux.seccomp.listenerPath: has a NUL byte in it: "\x00"`},
+		},
+
 		{name: "devices", patch: l(`"devices": [{"path": "/dev/a", "type": "c", "major": 10, "minor": 666, "fileMode": 8630}, {"path": "/dev/f", "type": "p", "major": -8},
 			{"path": "/dev//a", "type": "u", "major": 10, "minor": 666}]`)},
 		{name: "device path", patch: l(`"devices": [{"path": "dev/a", "type": "c"}]`), want: []string{`linux.devices[0].path: must be an absolute path, got "dev/a"`}},

@@ -62,6 +62,7 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 		value *int64
 	}{
 		{"limit", m.Limit}, {"reservation", m.Reservation}, {"swap", m.Swap},
+		//lint:ignore SA1019 still in the specification, and cgroup v1 has it
 		{"kernel", m.Kernel}, {"kernelTCP", m.KernelTCP},
 	}
 	needed := m.Swappiness != nil || m.DisableOOMKiller != nil && *m.DisableOOMKiller

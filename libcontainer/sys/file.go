@@ -88,7 +88,13 @@ func ReadSmall(dirfd int, path string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer Close(fd)
-	data := make([]byte, 0, min(limit+1, 8192))
+	return ReadAll(fd, 8192, limit)
+}
+
+// ReadAll reads fd to its end, and answers EFBIG when that is more than limit
+// bytes away. It begins with room for hint bytes.
+func ReadAll(fd, hint, limit int) ([]byte, error) {
+	data := make([]byte, 0, min(limit, hint)+1)
 	for {
 		if len(data) == cap(data) {
 			grown := make([]byte, len(data), min(limit+1, 4*cap(data)))

@@ -8,6 +8,18 @@ func IsSELinuxFS(path string) bool {
 	return unix.Statfs(path, &fs) == nil && fs.Type == unix.SELINUX_MAGIC
 }
 
+// LastCap is the highest capability of the running kernel: the first number
+// that prctl(2) PR_CAPBSET_READ refuses is one too high.
+func LastCap() int {
+	last := unix.CAP_LAST_CAP // as of the headers; Linux 5.14 has it
+	for {
+		if err := unix.Prctl(unix.PR_CAPBSET_READ, uintptr(last+1), 0, 0, 0); err != nil {
+			return last
+		}
+		last++
+	}
+}
+
 // PermittedCaps is the calling thread's permitted capability set, a bit mask.
 func PermittedCaps() (uint64, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
