@@ -113,11 +113,13 @@ func (r *Runtime) container(rec *state.Record, path string) (*container, error) 
 
 // status says what the container is doing now, from what the kernel knows.
 func (c *container) status() string {
-	if c.rec.Init.Pid == 0 {
+	switch {
+	case c.rec.Init.Pid == 0:
 		return Creating
-	}
-	if !c.rec.Init.Alive() {
+	case !c.rec.Init.Alive():
 		return Stopped
+	case !c.rec.Ready:
+		return Creating
 	}
 	if c.cg != nil {
 		if frozen, err := c.cg.Frozen(); err == nil && frozen {
@@ -187,7 +189,8 @@ func (c *container) destroy() error {
 		return err
 	}
 	if c.cg != nil {
-		if err := c.cg.Remove(removeDeadline); err != nil {
+		err := c.cg.Remove(removeDeadline)
+		if err != nil && c.rec.Init.Pid != 0 {
 			return err
 		}
 	}
@@ -206,7 +209,9 @@ func (c *container) killAll() error {
 			return err
 		}
 	}
-	if c.cg == nil {
+	// Without a recorded init nobody of the container can be in the cgroup;
+	// who is, was there before.
+	if c.cg == nil || c.rec.Init.Pid == 0 {
 		return nil
 	}
 	return c.cg.Kill(unix.SIGKILL)

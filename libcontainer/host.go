@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"rt/cgroups"
 	"rt/libcontainer/spec"
 	"rt/libcontainer/sys"
 )
@@ -36,7 +37,15 @@ func seLinuxEnabled() bool { return sys.IsSELinuxFS("/sys/fs/selinux") }
 // validationHost gathers what the spec's values are checked against; what the
 // spec does not mention is not looked up.
 func (r *Runtime) validationHost(s *specs.Spec) *spec.Host {
-	h := &spec.Host{Rootless: r.rootless()}
+	// Root of a user namespace (rootless Podman) is root here: it can do
+	// without a user namespace in the config.
+	h := &spec.Host{Rootless: os.Geteuid() != 0}
+	if s.Linux != nil && s.Linux.Resources != nil {
+		if layout, err := cgroups.Host(); err == nil {
+			h.Controllers = layout.Controllers()
+			h.CgroupV2 = layout.Mode == cgroups.ManagerV2
+		}
+	}
 	if s.Process != nil && s.Process.ApparmorProfile != "" {
 		h.AppArmor = appArmorEnabled()
 	}

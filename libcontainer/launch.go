@@ -177,6 +177,14 @@ func (l *launch) converse() error {
 	if err := l.attachCgroup(); err != nil {
 		return err
 	}
+	// Up to here init dies with us. From the plan on it may hang in a
+	// mount, and who deletes it must know its pid.
+	if err := l.identify(); err != nil {
+		return err
+	}
+	if err := l.privileged(p); err != nil {
+		return err
+	}
 	if err := l.openFds(p); err != nil {
 		return err
 	}
@@ -210,15 +218,55 @@ func (l *launch) converse() error {
 	return l.receiveConsole()
 }
 
-// attachCgroup makes the cgroup, sets its limits and puts init into it.
+// attachCgroup makes the cgroup, sets its limits and puts init into it, where
+// spawn has not done so already.
 func (l *launch) attachCgroup() error {
-	if _, ok := l.cg.Dir(); ok {
-		return nil // born in it, see spawn
+	if l.cg.Record().Manager == cgroups.ManagerV2 {
+		return nil
 	}
-	if err := l.cg.Create(l.resources()); err != nil {
+	if err := l.createCgroup(); err != nil {
 		return err
 	}
 	return l.cg.Attach(l.init.pid)
+}
+
+func (l *launch) createCgroup() error {
+	err := l.cg.Create(l.resources())
+	l.rt.warn(l.cg.Warnings())
+	return err
+}
+
+// privileged sets what the root of a user namespace may not set for itself.
+func (l *launch) privileged(p *plan.Plan) error {
+	if !p.UserNS {
+		return nil
+	}
+	if adj := p.Process.OOMScoreAdj; adj != nil {
+		if err := sys.SetOOMScoreAdj(l.init.pid, *adj); err != nil {
+			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", l.init.pid), err).
+				WithHint("lowering it needs CAP_SYS_RESOURCE")
+		}
+	}
+	for _, limit := range p.Process.Rlimits {
+		if err := sys.RaiseHard(l.init.pid, limit.Resource, limit.Hard); err != nil {
+			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).
+				WithHint("raising a hard limit needs CAP_SYS_RESOURCE")
+		}
+	}
+	return nil
+}
+
+// identify records init and the cgroups that are now the container's.
+func (l *launch) identify() error {
+	process, err := state.Identify(l.init.pid)
+	if err != nil {
+		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read start time", err)
+	}
+	l.rec.Init = process
+	if err := setCgroup(l.rec, l.cg.Record()); err != nil {
+		return err
+	}
+	return l.dir.Save(l.rec)
 }
 
 // runtimeHooks runs prestart and createRuntime while init waits at the
@@ -291,11 +339,7 @@ func (l *launch) explainDeath(err error) error {
 // commit records the container. Before it, init dies with us; after it, init
 // is the container's and `delete` finds everything in the record.
 func (l *launch) commit(own bool) error {
-	process, err := state.Identify(l.init.pid)
-	if err != nil {
-		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read start time", err)
-	}
-	l.rec.Init = process
+	l.rec.Ready = true
 	if err := l.dir.Save(l.rec); err != nil {
 		return err
 	}

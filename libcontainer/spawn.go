@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rt/cgroups"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/planner"
@@ -62,11 +63,13 @@ func (l *launch) spawn() error {
 	if l.ns.Enter != nil {
 		s.Env = append(s.Env[:len(initEnv):len(initEnv)], nsenter.Env(wireFd))
 	}
-	if fd, ok := l.cg.Dir(); ok {
-		if err := l.cg.Create(l.resources()); err != nil {
+	// On pure v2 init is born in its cgroup. v1 has no such clone: init is
+	// moved there, while it already runs.
+	if l.cg.Record().Manager == cgroups.ManagerV2 {
+		if err := l.createCgroup(); err != nil {
 			return err
 		}
-		if fd, ok = l.cg.Dir(); ok {
+		if fd, ok := l.cg.Dir(); ok {
 			s.CgroupFd = fd
 		}
 	}

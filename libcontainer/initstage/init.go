@@ -94,8 +94,9 @@ func table() []step {
 		{"user namespace", (*stage).becomeRoot},
 		// Before any terminal is opened, so that none becomes ours by chance.
 		{"session", (*stage).newSession},
-		// The parent has put us into our cgroups: this is the new root.
-		{"cgroup namespace", (*stage).newCgroupNS},
+		// The parent has put us into our cgroups: this is the root of a new
+		// cgroup namespace. And we are the uid that owns a new ipc one.
+		{"namespaces", (*stage).unshare},
 		{"network", (*stage).loopback},
 		{"hostname", (*stage).names},
 		// A key ring of our own before anything could use the caller's.

@@ -3,6 +3,8 @@ package initstage
 // steps_namespaces.go: what init does to the namespaces it is in.
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
@@ -44,11 +46,14 @@ func (s *stage) becomeRoot() error {
 
 func (s *stage) newSession() error { return sys.Setsid() }
 
-func (s *stage) newCgroupNS() error {
-	if !s.plan.NewCgroupNS {
+func (s *stage) unshare() error {
+	if s.plan.Unshare == 0 {
 		return nil
 	}
-	return sys.Unshare(unix.CLONE_NEWCGROUP)
+	if err := sys.Unshare(s.plan.Unshare); err != nil {
+		return fault.New("", "", fmt.Sprintf("unshare %#x", s.plan.Unshare), err)
+	}
+	return nil
 }
 
 func (s *stage) loopback() error {

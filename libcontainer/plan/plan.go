@@ -14,9 +14,9 @@ type Plan struct {
 	// UserNS says that init is in a user namespace with fresh or joined
 	// mappings and must become its uid and gid 0.
 	UserNS bool
-	// NewCgroupNS: unshare a cgroup namespace once the parent has put init
-	// into its cgroups (its root is the cgroup at that moment).
-	NewCgroupNS bool
+	// Unshare are the namespaces, CLONE_NEW*, that init makes itself: once
+	// the parent has put it into its cgroups and once it is uid 0.
+	Unshare uint64
 	// Loopback: bring up "lo" of a fresh network namespace.
 	Loopback bool
 	// Hostname and Domainname are set in the uts namespace unless empty.

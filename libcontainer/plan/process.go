@@ -76,8 +76,8 @@ type MemPolicy struct {
 type Seccomp struct {
 	BPF   []byte // array of struct sock_filter, native byte order
 	Flags uint32 // SECCOMP_FILTER_FLAG_*
-	// KillsThread: some action kills only the calling thread; init then
-	// keeps a watcher that ends the process (a Go process would hang on).
+	// KillsThread: the filter does not plainly allow all that init may call
+	// behind it; a watcher then stands by on a thread without the filter.
 	KillsThread bool
 	// NotifyFd is the connected agent socket to which init sends NotifyState
 	// and the listener; None without SCMP_ACT_NOTIFY.

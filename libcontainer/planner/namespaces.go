@@ -20,16 +20,18 @@ import (
 //   - Enter: existing user and time namespaces, which only a single-threaded
 //     process may join, and everything that must come after a user namespace
 //     was joined. nsenter's C does it before the Go runtime starts.
-//   - Self: init does it once it runs: a mount namespace (the host's /proc is
-//     needed until then) and a new cgroup namespace (its root is the cgroup at
-//     that moment, and init must have been put into its cgroups by then).
+//   - Self and Unshare: init does it once it runs. It joins a mount namespace
+//     (the host's /proc is needed until then), and makes a cgroup namespace
+//     (its root is the cgroup at that moment, and init must have been put into
+//     its cgroups by then), and beside a user namespace an ipc namespace (its
+//     mqueue belongs to the uid of that moment, which must be mapped).
 type Namespaces struct {
 	Clone  uintptr // CLONE_NEW*
 	Thread []Namespace
 	Enter  *Enter // nil: init starts straight into Go
 	Self   []Namespace
 
-	NewCgroup bool
+	Unshare uintptr // CLONE_NEW*
 	// Has is the set of all namespaces that are not the host's, New those
 	// made for this container: CLONE_NEW* bits.
 	Has, New uintptr
@@ -89,10 +91,14 @@ func PlanNamespaces(l *specs.Linux) Namespaces {
 			n.New |= flag
 		}
 	}
-	n.NewCgroup = n.New&unix.CLONE_NEWCGROUP != 0
+	late := uintptr(unix.CLONE_NEWCGROUP)
+	if n.Has&unix.CLONE_NEWUSER != 0 {
+		late |= unix.CLONE_NEWIPC
+	}
+	n.Unshare = n.New & late
 	joined := n.Has &^ n.New
 	enter := joined&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0 || n.New&unix.CLONE_NEWTIME != 0
-	fresh := n.New &^ unix.CLONE_NEWCGROUP
+	fresh := n.New &^ n.Unshare
 	if !enter {
 		n.Clone = fresh
 	} else {

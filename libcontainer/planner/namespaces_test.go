@@ -28,7 +28,7 @@ func TestPlanNamespaces(t *testing.T) {
 			in: specs.Linux{Namespaces: []specs.LinuxNamespace{
 				ns("mount", ""), ns("pid", ""), ns("network", ""), ns("uts", ""), ns("ipc", ""), ns("cgroup", "")}},
 			want: Namespaces{
-				Clone: mnt | pid | net | uts | ipc, NewCgroup: true,
+				Clone: mnt | pid | net | uts | ipc, Unshare: cgrp,
 				Has: mnt | pid | net | uts | ipc | cgrp, New: mnt | pid | net | uts | ipc | cgrp,
 			},
 		},
@@ -48,6 +48,11 @@ func TestPlanNamespaces(t *testing.T) {
 				Clone: user | mnt, Thread: []Namespace{{net, "/n", 1}},
 				Has: user | net | mnt, New: user | mnt,
 			},
+		},
+		{
+			name: "new user: ipc is made by its uid 0",
+			in:   specs.Linux{Namespaces: []specs.LinuxNamespace{ns("user", ""), ns("ipc", ""), ns("mount", "")}},
+			want: Namespaces{Clone: user | mnt, Unshare: ipc, Has: user | ipc | mnt, New: user | ipc | mnt},
 		},
 		{
 			name: "joined user: everything behind it",

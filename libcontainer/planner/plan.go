@@ -18,7 +18,7 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 	p := &plan.Plan{
 		NotDumpable:    ns.joins(unix.CLONE_NEWPID),
 		UserNS:         ns.Has&unix.CLONE_NEWUSER != 0,
-		NewCgroupNS:    ns.NewCgroup,
+		Unshare:        uint64(ns.Unshare),
 		Loopback:       ns.New&unix.CLONE_NEWNET != 0,
 		Hostname:       s.Hostname,
 		Domainname:     s.Domainname,

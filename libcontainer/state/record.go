@@ -37,8 +37,11 @@ type Record struct {
 	Created     time.Time         `json:"created"`
 	Owner       int               `json:"owner"` // uid of the creator
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Init is the container's first process; Pid 0: none was started yet.
+	// Init is the container's first process; Pid 0: none was started yet,
+	// and Cgroup may name cgroups that were somebody else's before.
 	Init Process `json:"init"`
+	// Ready is set once create is done: init waits for start.
+	Ready bool `json:"ready,omitempty"`
 	// Started is set once start has let init go on to the user's program.
 	Started bool `json:"started,omitempty"`
 	// NoProcess: the spec has no process; there is nothing to start.
