@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -50,12 +49,6 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 			r.log.Warn("subreaper: " + err.Error())
 		}
 	}
-	var signals chan os.Signal
-	if !o.Detach {
-		signals = make(chan os.Signal, 128)
-		notify(signals)
-		defer signal.Stop(signals)
-	}
 	if err := l.create(true); err != nil {
 		return -1, err
 	}
@@ -72,11 +65,11 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 	if c.notify != nil {
 		go c.notify.serve()
 	}
-	return l.foreground(signals)
+	return l.foreground()
 }
 
 // foreground stays with the container until its program has ended.
-func (l *launch) foreground(signals chan os.Signal) (int, error) {
+func (l *launch) foreground() (int, error) {
 	detach := func() {}
 	if l.console != nil {
 		var err error
@@ -86,7 +79,9 @@ func (l *launch) foreground(signals chan os.Signal) (int, error) {
 		}
 		defer sys.Close(l.console.sock)
 	}
-	go forward(signals, l.init.pidfd)
+	if l.opts.Signals != nil {
+		go forward(l.opts.Signals, l.init.pidfd)
+	}
 	code, err := l.wait()
 	detach()
 	if err != nil {
@@ -138,15 +133,6 @@ func (l *launch) end() error {
 		return nil
 	}
 	return c.destroy()
-}
-
-// notify takes over all signals that are worth forwarding: those that a
-// terminal, a supervisor or a script would send to the program itself.
-func notify(c chan os.Signal) {
-	signal.Notify(c, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCONT, syscall.SIGTSTP,
-		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGALRM, syscall.SIGVTALRM,
-		syscall.SIGPROF, syscall.SIGIO, syscall.SIGPWR, syscall.SIGXCPU, syscall.SIGXFSZ)
 }
 
 // forward passes signals on until init is gone.

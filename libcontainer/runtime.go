@@ -61,6 +61,9 @@ type CreateOptions struct {
 	// Keep leaves the container's state and cgroup behind when it has ended.
 	Keep        bool
 	NoSubreaper bool
+	// Signals are passed on to a foreground container's init. What a program
+	// does with its own signals is its own business: Run takes over none.
+	Signals <-chan os.Signal
 	// Attach takes the master of a foreground container's terminal and
 	// connects it to the user's; detach is called once the process has ended.
 	Attach func(master *os.File) (detach func(), err error)

@@ -22,6 +22,9 @@ type Rootfs struct {
 	// UserNS: the mount namespace belongs to a user namespace other than
 	// the host's first one.
 	UserNS bool
+	// JoinedMountNS: the mount namespace existed before; the paths of the
+	// host are not those that init sees.
+	JoinedMountNS bool
 
 	Mounts []Mount
 	// DevMount and ProcMount are indexes into Mounts of the file systems
@@ -50,8 +53,8 @@ type Mount struct {
 	Recursive bool
 	// Remount: change what is mounted at Destination instead of mounting.
 	Remount bool
-	// SourceFd is a detached tree (open_tree) made by the parent; None: init
-	// opens Source itself.
+	// SourceFd is a detached tree (open_tree) made by the parent, for what
+	// init cannot open or should not; None: init opens Source itself.
 	SourceFd int
 	// AttrSet and AttrClr are MOUNT_ATTR_* of the mount itself, RecSet and
 	// RecClr of the mount and all below it. Where both speak of the same

@@ -40,6 +40,9 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 		DevMount:   plan.None, ProcMount: plan.None,
 		Masked: linux.MaskedPaths, ReadOnly: linux.ReadonlyPaths,
 	}
+	for _, ns := range linux.Namespaces {
+		r.JoinedMountNS = r.JoinedMountNS || ns.Type == specs.MountNamespace && ns.Path != ""
+	}
 	if f.SELinux {
 		r.MountLabel = linux.MountLabel
 	}

@@ -155,7 +155,7 @@ func openFiles() map[string]string {
 	files := map[string]string{}
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
-		if t, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.HasSuffix(t, "/fd") {
+		if t, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.HasSuffix(t, "/fd") && !strings.HasPrefix(t, "anon_inode:[event") {
 			files[e.Name()] = t
 		}
 	}

@@ -71,10 +71,19 @@ func (r *Root) place(i int, m *plan.Mount, mount, fd int) error {
 
 func (r *Root) attachAndKeep(i int, m *plan.Mount, mount, fd int) error {
 	if err := sys.AttachFd(mount, fd); err != nil {
+		if errors.Is(err, unix.EINVAL) && !sameKind(mount, fd) {
+			err = unix.ENOTDIR // move_mount has one word for everything
+		}
 		sys.Close(mount)
 		return refused(m, err)
 	}
 	return r.keep(i, m, mount)
+}
+
+func sameKind(a, b int) bool {
+	sa, erra := sys.StatFd(a)
+	sb, errb := sys.StatFd(b)
+	return erra != nil || errb != nil || isDir(sa) == isDir(sb)
 }
 
 // keep holds on to the mounts that later steps work in and closes the others.

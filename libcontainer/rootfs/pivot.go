@@ -60,11 +60,13 @@ func (r *Root) chroot() error {
 	return nil
 }
 
-// moveRoot is --no-pivot: the tree is moved onto "/", and everything of the
-// host that is left below it is unmounted or covered before the chroot. That
-// matters: a process with CAP_SYS_ADMIN can unmount its root and come out in
-// what lies beneath, and a host's /proc or /sys in sight would allow a user
-// namespace mounts of its own.
+// moveRoot is --no-pivot, for hosts that run from their initial ramdisk: the
+// tree is moved onto "/", and everything of the host that is mounted below is
+// unmounted or covered before the chroot. A host's /proc or /sys in the
+// namespace would allow a user namespace mounts of its own, and a process with
+// CAP_SYS_ADMIN can unmount its root and come out in what lies beneath. That
+// is then the bare ramdisk, which nothing can take away: pivot_root is the one
+// way for containers with that capability.
 func (r *Root) moveRoot() error {
 	if r.host != plan.None {
 		if err := setPropagation(r.host, unix.MS_SLAVE|unix.MS_REC); err != nil {

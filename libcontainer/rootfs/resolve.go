@@ -83,10 +83,16 @@ func (w *walk) step(want kind) error {
 	if name == ".." {
 		return w.up()
 	}
-	if len(w.rest) > 1 {
+	last := len(w.rest) == 1
+	if !last {
 		want = directory
 	}
-	fd, err := w.open(name, want)
+	// The whole path has been tried before: its end is likely to be missing,
+	// what leads to it is not.
+	fd, err := -1, error(unix.ENOENT)
+	if !last {
+		fd, err = w.open(name, want)
+	}
 	if errors.Is(err, unix.ENOENT) {
 		if err := w.create(name, want); err != nil && !errors.Is(err, unix.EEXIST) {
 			return err

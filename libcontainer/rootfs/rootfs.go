@@ -30,7 +30,7 @@ type Root struct {
 	host  int          // "/" of the host where Pivot needs it, or plan.None
 	onTop bool         // the tree is mounted on the host's "/", not on its own path
 	dev   int          // /dev of the container, or plan.None
-	null  int          // a checked /dev/null of the host, or plan.None
+	null  int          // a checked null device, or plan.None
 	hide  int          // the empty directory that masks directories, or plan.None
 	proc  int          // the mount on /proc, or plan.None
 	late  []lateMount  // to be made read-only at the end

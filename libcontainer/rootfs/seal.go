@@ -1,8 +1,8 @@
 package rootfs
 
 // seal.go writes the kernel parameters, makes paths read-only and masks
-// others. It works while the host's tree is still there, because the file that
-// masks files must be the host's /dev/null and not something of the image.
+// others. It works while the host's tree is still there, because an image may
+// have no null device to mask files with.
 
 import (
 	"errors"
@@ -68,7 +68,7 @@ func (r *Root) readOnly(unsafePath string) error {
 	return nil
 }
 
-// mask hides a file under /dev/null and a directory under an empty one.
+// mask hides a file under a null device and a directory under an empty one.
 func (r *Root) mask(unsafePath string) error {
 	fd, ok, err := r.openThere(unsafePath)
 	if !ok {
@@ -128,29 +128,32 @@ func (r *Root) maskDir(fd int) error {
 	return nil
 }
 
-// openNull opens the host's /dev/null, or else the one we made in the
-// container's own /dev, and believes neither before it has seen 1:3.
+// openNull opens the null device of the container's /dev, or else the host's,
+// and believes neither before it has seen 1:3 on the fd. The container's comes
+// first because the host's devtmpfs has no business in a container: one with
+// CAP_SYS_ADMIN could remount it read-only, for everybody.
 func (r *Root) openNull() (int, error) {
-	null := plan.Device{Type: unix.S_IFCHR, Major: 1, Minor: 3}
-	fd, err := sys.OpenFileAt(unix.AT_FDCWD, "/dev/null", unix.O_PATH|unix.O_NOFOLLOW, 0)
-	if err == nil {
-		st, serr := sys.StatFd(fd)
-		if serr == nil && isNode(st, &null) {
+	if r.dev != plan.None {
+		if fd, err := sys.OpenIn(r.dev, "null", unix.O_PATH|unix.O_NOFOLLOW, 0); err == nil && isNull(fd) {
 			return fd, nil
+		} else if err == nil {
+			sys.Close(fd)
 		}
-		sys.Close(fd)
-		err = errors.New("the host's is not the device 1:3")
 	}
-	if r.dev == plan.None {
+	fd, err := sys.OpenFileAt(unix.AT_FDCWD, "/dev/null", unix.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
 		return plan.None, err
 	}
-	if fd, oerr := sys.OpenIn(r.dev, "null", unix.O_PATH|unix.O_NOFOLLOW, 0); oerr == nil {
-		if st, serr := sys.StatFd(fd); serr == nil && isNode(st, &null) {
-			return fd, nil
-		}
+	if !isNull(fd) {
 		sys.Close(fd)
+		return plan.None, errors.New("the host's is not the device 1:3")
 	}
-	return plan.None, err
+	return fd, nil
+}
+
+func isNull(fd int) bool {
+	st, err := sys.StatFd(fd)
+	return err == nil && isNode(st, &plan.Device{Type: unix.S_IFCHR, Major: 1, Minor: 3})
 }
 
 func (r *Root) sysctls() error {

@@ -1,8 +1,8 @@
 package rootfs
 
-// source.go is the parent's half: it opens the root and the bind sources while
-// it still is who it is on the host. Nothing is mounted; what is opened are
-// detached clones, which vanish with their last fd.
+// source.go is the parent's half: it opens the root and such bind sources as
+// init may be unable to open. Nothing is mounted; what is opened are detached
+// clones, which vanish with their last fd.
 
 import (
 	"errors"
@@ -17,11 +17,13 @@ import (
 	"rt/libcontainer/sys"
 )
 
-// Open opens the root and the bind sources of p, appends them to fds and
-// writes their indexes into p. initPid is the container's init, whose user
-// namespace maps the ids of mounts that name no mapping. What the caller may
-// not clone (it lacks CAP_SYS_ADMIN in its mount namespace) is left to init.
-// The fds returned are the caller's to close, also with an error.
+// Open opens the root and bind sources of p, appends them to fds and writes
+// their indexes into p. initPid is the container's init, whose user namespace
+// maps the ids of mounts that name no mapping. What the caller may not clone
+// (it lacks CAP_SYS_ADMIN in its mount namespace) is left to init, and so are
+// sources that init can open just as well: mountinfo lists mounts in the order
+// in which they were cloned, and that is to be the spec's. The fds returned are
+// the caller's to close, also with an error.
 func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	if !p.NewMountNS {
 		return fds, nil
@@ -38,7 +40,7 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	defer maps.close()
 	for i := range p.Mounts {
 		m := &p.Mounts[i]
-		if !m.Bind || m.Remount || m.CopySymlink {
+		if !m.Bind || m.Remount || m.CopySymlink || !(m.IDMap || parents(p)) {
 			continue
 		}
 		fd, err := sys.CloneTree(unix.AT_FDCWD, m.Source, m.Recursive, m.SrcNoFollow)
@@ -59,6 +61,11 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	}
 	return fds, nil
 }
+
+// parents says that the sources are better opened here: init may lack the
+// right to go there, sees other paths, or (for volumes shared with the host)
+// has to make the mount that the root lies on private first.
+func parents(p *plan.Rootfs) bool { return p.UserNS || p.JoinedMountNS || p.HostPropagation == 0 }
 
 // isInits: EPERM is the missing capability, EACCES a directory that only the
 // container's user may enter, EINVAL a mount of another namespace than ours.

@@ -1,0 +1,113 @@
+package rootfs_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+func TestDevices(t *testing.T) {
+	_, root := newRoot(t)
+	mode, id := os.FileMode(0o640), uint32(5)
+	devices := []specs.LinuxDevice{
+		{Path: "/dev/my/null", Type: "c", Major: 1, Minor: 3, FileMode: &mode, UID: &id, GID: &id},
+		{Path: "/opt/loop", Type: "b", Major: 7, Minor: 0},
+		{Path: "/dev/pipe", Type: "p", Major: 99, Minor: 99},
+		{Path: "/dev/zero", Type: "u", Major: 1, Minor: 5, FileMode: &mode},
+	}
+	paths := []string{"/dev/my/null", "/opt/loop", "/dev/pipe", "/dev/zero", "/dev/full"}
+	want := map[string]found{
+		"/dev/my/null": {Mode: "20640", Rdev: "1:3", UID: 5, GID: 5},
+		"/opt/loop":    {Mode: "60666", Rdev: "7:0"},
+		"/dev/pipe":    {Mode: "10666"},
+		"/dev/zero":    {Mode: "20640", Rdev: "1:5"},
+		"/dev/full":    {Mode: "20666", Rdev: "1:7"},
+	}
+	for name, mounts := range map[string][]specs.Mount{
+		"own /dev": nil,
+		"tmpfs":    {{Destination: "/dev", Type: "tmpfs", Options: []string{"mode=755"}}},
+	} {
+		s := newSpec(root, mounts...)
+		s.Linux.Devices = devices
+		for range 2 { // the second time they are there
+			rep := mustRun(t, &job{Spec: s, Look: paths})
+			if diff := cmp.Diff(want, rep.Look); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+}
+
+func TestConflictingDevice(t *testing.T) {
+	for name, make := range map[string]func(p string) error{
+		"file":         func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
+		"directory":    func(p string) error { return os.Mkdir(p, 0o755) },
+		"link":         func(p string) error { return os.Symlink("null", p) },
+		"other device": func(p string) error { return unix.Mknod(p, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))) },
+		"fifo":         func(p string) error { return unix.Mkfifo(p, 0o666) },
+	} {
+		_, root := newRoot(t)
+		if err := make(root + "/dev/mine"); err != nil {
+			t.Fatal(err)
+		}
+		s := newSpec(root)
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/mine", Type: "c", Major: 1, Minor: 3}}
+		rep := run(t, &job{Spec: s})
+		const want = "devices: linux.devices[0] /dev/mine: another file is there already, and it is not that device"
+		if rep.Err != want {
+			t.Errorf("%s: %q, want %q", name, rep.Err, want)
+		}
+	}
+}
+
+// In a user namespace nodes are bound from the host.
+func TestDevicesInUserNamespace(t *testing.T) {
+	_, root := newRoot(t)
+	chownAll(t, root)
+	s := newSpec(root, procMount())
+	userNamespace(s)
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/pipe", Type: "p"}}
+	for range 2 { // the second time the places to bind on are there
+		rep := mustRun(t, &job{Spec: s, Look: []string{"/dev/null", "/dev/pipe"}, Write: []string{"/dev/null"}})
+		if rep.Look["/dev/null"].Rdev != "1:3" || rep.Look["/dev/pipe"].Mode != "10666" || rep.Write["/dev/null"] != "ok" {
+			t.Errorf("%+v %+v", rep.Look, rep.Write)
+		}
+	}
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/null", Type: "c", Major: 1, Minor: 5}}
+	if rep := run(t, &job{Spec: s}); !strings.Contains(rep.Err, "the host's /dev/null is another device") {
+		t.Errorf("wrong numbers: %q", rep.Err)
+	}
+}
+
+// A host directory bound on /dev stays as it is.
+func TestBoundDev(t *testing.T) {
+	base, root := newRoot(t)
+	write(t, base+"/hostdev/thing", "")
+	s := newSpec(root, specs.Mount{Destination: "/dev", Source: base + "/hostdev", Options: []string{"rbind"}})
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/extra", Type: "c", Major: 1, Minor: 3}}
+	before := snapshot(t, base+"/hostdev")
+	mustRun(t, &job{Spec: s})
+	if after := snapshot(t, base+"/hostdev"); after != before {
+		t.Errorf("made in the host's directory:\n%s", after)
+	}
+}
+
+// Without a mount namespace the mounts land in the host's tree, here that of a
+// child, and the container is only chrooted.
+func TestNoMountNamespace(t *testing.T) {
+	base, root := newRoot(t)
+	write(t, root+"/etc/mine", "mine")
+	s := dockerSpec(t, base, root)
+	dropNamespace(s, specs.MountNamespace)
+	rep := inSource(t, &job{Spec: s, Share: t.TempDir(), Facts: factsOf(), Read: []string{"/etc/mine", "/etc/hosts"}, Look: []string{"/dev/null", "/proc/self"}})
+	if rep.Read["/etc/mine"] != "mine" || rep.Read["/etc/hosts"] != "hosts" || rep.Look["/dev/null"].Rdev != "1:3" {
+		t.Errorf("%+v %+v", rep.Read, rep.Look)
+	}
+	if rep.Host == "" || !strings.Contains(rep.Host, root+"/dev/shm") {
+		t.Errorf("mounts of the namespace: %s", rep.Host)
+	}
+}
