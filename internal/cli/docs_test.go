@@ -75,7 +75,7 @@ func TestManPages(t *testing.T) {
 		check("rt-"+c.Name+".8", flagNames(c.Flags, false, true)...)
 	}
 	check("rt.8", append(flagNames(u.Flags, false, true), "--help", "--version")...)
-	main := strings.ReplaceAll(read(t, "man/rt.8"), `\fR`, "")
+	main := strings.NewReplacer(`\fR`, "", `\-`, "-").Replace(read(t, "man/rt.8"))
 	for _, p := range pages {
 		if !strings.Contains(main, p) {
 			t.Errorf("rt.8 does not name %s", p)
@@ -101,7 +101,7 @@ func TestManPagesFormat(t *testing.T) {
 	}
 }
 
-// complete asks a completion for what may follow each command and rt itself,
+// checkCompletion asks a completion for what may follow each command and rt itself,
 // and compares: long flags for a dash, commands for nothing.
 func checkCompletion(t *testing.T, complete func(words ...string) []string) {
 	t.Helper()
@@ -188,18 +188,21 @@ func TestZshCompletion(t *testing.T) {
 	}
 }
 
-// zshSection is the case of a command in the file.
+// zshSection is the body of the case of a command.
 func zshSection(text, command string) string {
-	for _, section := range strings.Split(text, ";;") {
-		labels, body, _ := strings.Cut(strings.TrimSpace(section), ")\n")
-		if i := strings.LastIndexByte(labels, '\n'); i >= 0 { // the outer case
-			labels = labels[i+1:]
+	var body []string
+	in := false
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if labels, ok := strings.CutSuffix(line, ")"); ok && !strings.ContainsAny(labels, "'$(") {
+			in = slices.Contains(strings.Split(labels, " | "), command)
 		}
-		if slices.Contains(strings.Split(strings.TrimSpace(labels), " | "), command) {
-			return body
+		if in {
+			body = append(body, line)
 		}
+		in = in && line != ";;"
 	}
-	return ""
+	return strings.Join(body, "\n")
 }
 
 func output(t *testing.T, cmd *exec.Cmd) []string {
@@ -208,5 +211,5 @@ func output(t *testing.T, cmd *exec.Cmd) []string {
 	if err != nil {
 		t.Fatalf("%v: %v", cmd.Args, err)
 	}
-	return strings.Fields(strings.ReplaceAll(string(out), " ", "\x01"))
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }

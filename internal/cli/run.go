@@ -1,6 +1,12 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
 
 func (a *app) runCommand() *cli.Command {
 	return &cli.Command{
@@ -25,7 +31,7 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 			o := createOptions(c)
 			o.Detach, o.Keep, o.NoSubreaper = c.Bool("detach"), c.Bool("keep"), c.Bool("no-subreaper")
 			if !o.Detach {
-				o.Attach = attach
+				o.Attach, o.Signals = attach, forwarded()
 			}
 			status, err := a.rt.Run(o)
 			if e, ok := asExec(err); ok {
@@ -35,4 +41,17 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 			return about("run", o.ID, err)
 		},
 	}
+}
+
+// forwarded takes over the signals that a terminal, a supervisor or a script
+// sends to a program to tell it something. Those that the kernel raises for a
+// program's own doing, and SIGWINCH, which the terminal's size follows, are
+// not messages. Taking one over costs Go a round trip between threads.
+func forwarded() <-chan os.Signal {
+	const rtmin = 34 // glibc's SIGRTMIN; systemd as init listens on +3 and +4
+	c := make(chan os.Signal, 64)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
+		syscall.SIGPWR, syscall.Signal(rtmin+3), syscall.Signal(rtmin+4))
+	return c
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/containerd/console"
 	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/sys"
 )
 
 // pty opens a pair; the master is blocking, as one that came over a socket is.
@@ -53,18 +55,18 @@ func terminalChild(script string) int {
 		fmt.Println(err)
 		return 1
 	}
-	cmd, err := onTerminal(slave, script)
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
 	detach, err := attach(master)
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
+	defer detach()
+	cmd, err := onTerminal(slave, script)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	_ = cmd.Wait()
-	detach()
 	return cmd.ProcessState.ExitCode()
 }
 
@@ -84,9 +86,19 @@ func TestTerminal(t *testing.T) {
 	if err != nil {
 		t.Skip("no pseudo terminal: ", err)
 	}
+	// A copy with a deadline; Fd would make it blocking again.
+	fd, err := sys.DupNonblock(int(master.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = master.Close()
+	master = os.NewFile(uintptr(fd), "user")
 	defer master.Close()
+	if err := master.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	window := func(h, w uint16) {
-		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: h, Col: w}); err != nil {
+		if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: h, Col: w}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -103,7 +115,7 @@ func TestTerminal(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill() }()
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	lines := bufio.NewScanner(master)
 	expect := func(want string) {
 		t.Helper()
@@ -120,7 +132,6 @@ func TestTerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	expect("ready")
 	expect("41 101")
 	during := termios(t, slave)
