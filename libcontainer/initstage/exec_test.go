@@ -1,7 +1,6 @@
 package initstage
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"os"
@@ -92,9 +91,9 @@ func elf64(machine uint16, interpreter string) string {
 // TestExplain executes bad programs for real and reads the explanation.
 func TestExplain(t *testing.T) {
 	native := uint16(nativeMachine())
-	other := elf.EM_AARCH64
+	other := machine(unix.EM_AARCH64)
 	if nativeMachine() == other {
-		other = elf.EM_X86_64
+		other = unix.EM_X86_64
 	}
 	for name, c := range map[string]struct {
 		data string

@@ -5,9 +5,9 @@ package initstage
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding/binary"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -39,7 +39,7 @@ func execHint(path string, errno syscall.Errno) string {
 	if interpreter, ok := shebang(head); ok {
 		return interpreterHint(interpreter, errno)
 	}
-	if bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	if bytes.HasPrefix(head, []byte(unix.ELFMAG)) {
 		return elfHint(head, errno)
 	}
 	switch errno {
@@ -98,7 +98,7 @@ func interpreterHint(interpreter string, errno syscall.Errno) string {
 		return "the script's interpreter " + interpreter + " has no execute bit"
 	case errno == unix.ENOENT || errno == unix.ENOEXEC || errno == unix.ELIBBAD:
 		// The interpreter is a program with the same troubles.
-		if head := readHead(interpreter); bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+		if head := readHead(interpreter); bytes.HasPrefix(head, []byte(unix.ELFMAG)) {
 			if hint := elfHint(head, errno); hint != "" {
 				return "the script's interpreter " + interpreter + ": " + hint
 			}
@@ -110,7 +110,7 @@ func interpreterHint(interpreter string, errno syscall.Errno) string {
 
 // elfFile is what the hint needs to know of an ELF program.
 type elfFile struct {
-	machine     elf.Machine
+	machine     machine
 	bits64      bool
 	little      bool
 	interpreter string // "" = static, or beyond what was read
@@ -120,15 +120,15 @@ type elfFile struct {
 // head (elf(5)).
 func parseELF(unsafeHead []byte) (f elfFile, ok bool) {
 	h := unsafeHead
-	if len(h) < 64 || string(h[:4]) != elf.ELFMAG {
+	if len(h) < 64 || string(h[:4]) != unix.ELFMAG {
 		return f, false
 	}
 	var order binary.ByteOrder = binary.BigEndian
-	if f.little = elf.Data(h[elf.EI_DATA]) == elf.ELFDATA2LSB; f.little {
+	if f.little = h[unix.EI_DATA] == unix.ELFDATA2LSB; f.little {
 		order = binary.LittleEndian
 	}
-	f.bits64 = elf.Class(h[elf.EI_CLASS]) == elf.ELFCLASS64
-	f.machine = elf.Machine(order.Uint16(h[18:]))
+	f.bits64 = h[unix.EI_CLASS] == unix.ELFCLASS64
+	f.machine = machine(order.Uint16(h[18:]))
 
 	// Offsets of e_phoff, e_phentsize, e_phnum, and of p_offset, p_filesz.
 	var start uint64
@@ -145,7 +145,7 @@ func parseELF(unsafeHead []byte) (f elfFile, ok bool) {
 			break
 		}
 		p := h[at:]
-		if elf.ProgType(order.Uint32(p)) != elf.PT_INTERP {
+		if order.Uint32(p) != unix.PT_INTERP {
 			continue
 		}
 		offset, length := uint64(order.Uint32(p[4:])), uint64(order.Uint32(p[16:]))
@@ -167,7 +167,7 @@ func elfHint(head []byte, errno syscall.Errno) string {
 	case !ok:
 		return "the ELF header is cut short"
 	case errno == unix.ENOEXEC && f.machine != nativeMachine():
-		return "it is built for another architecture: " + strings.TrimPrefix(f.machine.String(), "EM_")
+		return "it is built for another architecture: " + f.machine.String()
 	case errno == unix.ENOEXEC:
 		return "it is an ELF file but not an executable one"
 	case f.interpreter == "":
@@ -180,20 +180,49 @@ func elfHint(head []byte, errno syscall.Errno) string {
 	return ""
 }
 
-func nativeMachine() elf.Machine {
+// machine is an ELF file's e_machine.
+type machine uint16
+
+// String names the architectures that containers are built for. Package
+// debug/elf knows them all, and decompressors besides, at every start.
+func (m machine) String() string {
+	switch m {
+	case unix.EM_386:
+		return "386"
+	case unix.EM_X86_64:
+		return "X86_64"
+	case unix.EM_ARM:
+		return "ARM"
+	case unix.EM_AARCH64:
+		return "AARCH64"
+	case unix.EM_RISCV:
+		return "RISCV"
+	case unix.EM_PPC64:
+		return "PPC64"
+	case unix.EM_S390:
+		return "S390"
+	case unix.EM_LOONGARCH:
+		return "LOONGARCH"
+	case unix.EM_MIPS:
+		return "MIPS"
+	}
+	return "machine " + strconv.Itoa(int(m))
+}
+
+func nativeMachine() machine {
 	switch runtime.GOARCH {
 	case "amd64":
-		return elf.EM_X86_64
+		return unix.EM_X86_64
 	case "arm64":
-		return elf.EM_AARCH64
+		return unix.EM_AARCH64
 	case "riscv64":
-		return elf.EM_RISCV
+		return unix.EM_RISCV
 	case "ppc64", "ppc64le":
-		return elf.EM_PPC64
+		return unix.EM_PPC64
 	case "s390x":
-		return elf.EM_S390
+		return unix.EM_S390
 	case "loong64":
-		return elf.EM_LOONGARCH
+		return unix.EM_LOONGARCH
 	}
-	return elf.EM_NONE
+	return unix.EM_NONE
 }

@@ -75,8 +75,12 @@ func (r *Root) subsystem(m *plan.Mount, dir int, h *plan.CgroupHierarchy, attrs 
 
 // hierarchy is a detached mount of one hierarchy, or of the container's
 // directory in it: also where the kernel refuses a mount to a user namespace.
+//
+// A v1 hierarchy is always taken as the directory when the container has one.
+// In its cgroup namespace that is the same mount as a new one (the same
+// superblock, the same root) for half of the system calls, and there are ten.
 func hierarchy(h *plan.CgroupHierarchy, bind bool, attrs uint64) (mount int, err error) {
-	if !bind {
+	if !bind && (h.Options == "" || h.BindSource == "") {
 		fstype, data := "cgroup2", []string(nil)
 		if h.Options != "" {
 			fstype, data = "cgroup", strings.Split(h.Options, ",")
