@@ -1,5 +1,7 @@
-// rt runs for milliseconds: it need not follow changes of its CPU limit.
+// rt runs for milliseconds: it need not follow its cgroup's CPU limit, and must
+// not hold the limit's files open while it waits for start.
 //
+//go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
 // Command rt is an OCI container runtime.

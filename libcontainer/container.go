@@ -197,6 +197,7 @@ func (c *container) destroy() error {
 	if err := c.dir.Remove(); err != nil {
 		return err
 	}
+	c.rt.log.Debug("container removed", "id", c.rec.ID)
 	c.poststop()
 	return nil
 }

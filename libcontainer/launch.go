@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -215,6 +214,7 @@ func (l *launch) converse() error {
 	if err := l.expect(wire.Ready, "init to set the container up"); err != nil {
 		return err
 	}
+	l.rt.log.Debug("container created", "id", l.opts.ID, "pid", l.init.pid, "bundle", l.opts.Bundle)
 	return l.receiveConsole()
 }
 
@@ -280,7 +280,8 @@ func (l *launch) runtimeHooks() error {
 		return err
 	}
 	h := l.spec.Hooks
-	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st); err != nil { //nolint:staticcheck // deprecated in the spec, used by Docker
+	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
+	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st); err != nil {
 		return err
 	}
 	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st); err != nil {
@@ -392,16 +393,4 @@ func (c *child) kill() {
 		c.status = &code
 	}
 	sys.Close(c.pidfd)
-}
-
-// pathIn makes a path of the command line absolute.
-func pathIn(p string) string {
-	if p == "" || strings.HasPrefix(p, "/") {
-		return p
-	}
-	abs, err := filepath.Abs(p)
-	if err != nil {
-		return p
-	}
-	return abs
 }

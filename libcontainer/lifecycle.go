@@ -114,6 +114,7 @@ func (c *container) start(conn wire.Conn) error {
 	if err := report(conn); err != nil {
 		return err
 	}
+	c.rt.log.Debug("container started", "id", c.rec.ID, "pid", c.rec.Init.Pid)
 	c.rec.Started = true
 	if err := c.dir.Save(c.rec); err != nil {
 		return err

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"time"
-
-	"rt/libcontainer/state"
 )
 
 // RuntimeOptions say where containers are kept and how the host is used.
@@ -76,17 +74,6 @@ const initDeadline = 2 * time.Minute
 
 // removeDeadline bounds the wait for dying processes when a cgroup is removed.
 const removeDeadline = 10 * time.Second
-
-func (r *Runtime) open(id string) (*state.Dir, error) {
-	if err := state.ValidID(id); err != nil {
-		return nil, err
-	}
-	store, err := state.Open(r.opts.Root, false)
-	if err != nil {
-		return nil, err
-	}
-	return store.Open(id)
-}
 
 func (r *Runtime) rootless() bool {
 	switch r.opts.Rootless {

@@ -78,6 +78,7 @@ func (l *launch) spawn() error {
 		return explainSpawn(err, l.ns, join)
 	}
 	l.init = &child{pid: pid, pidfd: pidfd}
+	l.rt.log.Debug("init started", "id", l.opts.ID, "pid", pid)
 	if l.ns.Clone&unix.CLONE_NEWUSER != 0 {
 		if err := writeIDMaps(pid, l.spec.Linux); err != nil {
 			return err

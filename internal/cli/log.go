@@ -51,7 +51,9 @@ func (s *sink) write(l line) {
 		l.time = time.Now()
 	}
 	if l.hint != "" {
-		l.attrs = append(l.attrs, attr{"hint", l.hint})
+		// In the message, not beside it: the containerd shim passes on to
+		// its users the msg alone.
+		l.msg += " (hint: " + l.hint + ")"
 	}
 	out := s.stderr
 	if s.file != nil {

@@ -3,12 +3,12 @@ package cli
 // report.go: how an error reaches the user.
 //
 //   - stderr gets "rt: TEXT", and on the next line "hint: TEXT" if there is one;
-//   - with --log the file gets a log line too, with the hint as a field: the
+//   - with --log the file gets a log line too, the hint in its message: the
 //     containerd shim shows its users the msg of the last error there;
 //   - with --log-format json and no --log stderr gets the JSON line instead.
 //
-// An execve that `run` could not do is one line on stderr without a prefix,
-// like a shell's, and its hint is for terminals only: users of runc compare it.
+// An execve that `run` could not do stands on stderr without a prefix, like a
+// shell's: users of runc compare the line.
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func (s *sink) report(err error) int {
 	} else {
 		fmt.Fprintln(s.stderr, "rt: "+text)
 	}
-	if hint != "" && (!bare || isTerminal(s.stderr)) {
+	if hint != "" {
 		fmt.Fprintln(s.stderr, "hint: "+hint)
 	}
 	return exitCode(err)

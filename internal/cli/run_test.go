@@ -126,7 +126,7 @@ func TestReport(t *testing.T) {
 	}{
 		{"hint", "rt: create web1: mounts: mounts[3] /data: open /srv/nope: no such file or directory\nhint: create it\n", hinted, 1},
 		{"plain", "rt: x\n", errors.New("x\n"), 1},
-		{"exec", "exec /run.sh: no such file or directory\n", exec, 1},
+		{"exec", "exec /run.sh: no such file or directory\nhint: the interpreter is missing\n", exec, 1},
 		{"usage", "rt: y\nhint: see rt run --help\n", &usage{"run", errors.New("y")}, 1},
 		{"several", "rt: x\nrt: y\n", failures{errors.New("x"), errors.New("y")}, 1},
 	} {

@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/sys"
 )
 
 // maxOutput is how much of a hook's output is kept for its error.
@@ -48,7 +50,10 @@ func run(h plan.Hook, dir string, state []byte) *fault.Error {
 	cmd.Dir = dir
 	cmd.Stdin = bytes.NewReader(state)
 	cmd.Stdout, cmd.Stderr = &output, &output
-	// A grandchild that keeps the pipes open must not keep us.
+	// A hook that is out of time goes with all that it has started, and a
+	// grandchild that keeps the pipes open does not keep us.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return sys.KillGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	switch {

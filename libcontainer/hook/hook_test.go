@@ -59,6 +59,28 @@ func TestRunErrors(t *testing.T) {
 	}
 }
 
+func TestTimeoutKillsGrandchildren(t *testing.T) {
+	dir := t.TempDir()
+	h := sh("sleep 61 & echo $! > pid; wait")
+	h.Timeout = 1
+	if err := Run("prestart", []plan.Hook{h}, dir, nil); err == nil {
+		t.Fatal("no error")
+	}
+	pid, err := os.ReadFile(filepath.Join(dir, "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		status, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/stat")
+		if err != nil || strings.Contains(string(status), ") Z ") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the hook's child lives on: %s", status)
+		}
+	}
+}
+
 func TestRunAcceptsAHookThatDoesNotRead(t *testing.T) {
 	state := []byte(strings.Repeat("x", 1<<20))
 	if err := Run("prestart", []plan.Hook{sh("exec <&-; exit 0")}, "", state); err != nil {

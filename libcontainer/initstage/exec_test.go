@@ -125,7 +125,7 @@ func TestExplain(t *testing.T) {
 			continue
 		}
 		got := explain(&load.Failure{Stage: sys.StageExec, Errno: errno}, file)
-		if want := "exec " + file + ": " + c.text; got.Error() != want {
+		if want := "exec: " + file + ": " + c.text; got.Error() != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 		if c.hint != "" && fault.Hint(got) != c.hint {
@@ -142,8 +142,8 @@ func TestExplainOthers(t *testing.T) {
 		"seccomp: linux.seccomp: execve: bad system call":                                                 {Stage: sys.StageExec, Killed: true},
 		"seccomp: linux.seccomp: seccomp SECCOMP_SET_MODE_FILTER: permission denied":                      {Stage: sys.StageFilter, Errno: unix.EACCES},
 		"seccomp: linux.seccomp.listenerPath: failed to connect with seccomp agent: sendmsg: broken pipe": {Stage: sys.StageListener, Errno: unix.EPIPE},
-		"exec /gone: no such file or directory":                                                           {Stage: sys.StageExec, Errno: unix.ENOENT},
-		"exec /gone: argument list too long":                                                              {Stage: sys.StageExec, Errno: unix.E2BIG},
+		"exec: /gone: no such file or directory":                                                          {Stage: sys.StageExec, Errno: unix.ENOENT},
+		"exec: /gone: argument list too long":                                                             {Stage: sys.StageExec, Errno: unix.E2BIG},
 	} {
 		got := explain(f, "/gone")
 		if got.Error() != want || (fault.Hint(got) == "" && f.Stage != sys.StageListener) {

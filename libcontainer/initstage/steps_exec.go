@@ -93,7 +93,7 @@ func lookProgram(name string, env []string) (string, error) {
 			refused = candidate
 		}
 	}
-	e := fault.New("exec", quoted, "", fault.ErrNotFoundInPath)
+	e := fault.New("", "exec: "+quoted, "", fault.ErrNotFoundInPath)
 	if refused != "" {
 		e.Hint = refused + " is there but may not be executed; check its mode and owner"
 	}
@@ -116,7 +116,7 @@ func executable(unsafePath string) error {
 // explainLookup is the error for a program that was named by path. A missing
 // one is told as os/exec tells it.
 func explainLookup(path string, err error) error {
-	e := fault.New("exec", `"`+path+`"`, "", err)
+	e := fault.New("", `exec: "`+path+`"`, "", err)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		e.Err = &os.PathError{Op: "stat", Path: path, Err: err}
 	}
@@ -156,7 +156,7 @@ func explain(err error, path string) error {
 	case f.Stage == sys.StageListener:
 		return fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", f.Errno)
 	}
-	return fault.New("exec "+path, "", "", f.Errno).WithHint(execHint(path, f.Errno))
+	return fault.New("exec", path, "", f.Errno).WithHint(execHint(path, f.Errno))
 }
 
 func filterError(errno syscall.Errno) error {

@@ -27,7 +27,8 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 		ListenFd:       plan.None,
 	}
 	if h := s.Hooks; h != nil {
-		p.RuntimeHooks = len(h.Prestart)+len(h.CreateRuntime) > 0 //nolint:staticcheck // deprecated, used by Docker
+		//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
+		p.RuntimeHooks = len(h.Prestart)+len(h.CreateRuntime) > 0
 		p.CreateContainer = Hooks(h.CreateContainer)
 		p.StartContainer = Hooks(h.StartContainer)
 	}

@@ -124,6 +124,10 @@ func hasHangup(pidfd int) bool {
 // SIGKILL ends a process without its consent.
 const SIGKILL = unix.SIGKILL
 
+// KillGroup kills the process group that pid leads. It must be a child that has
+// not been waited for, or the number could be somebody else's.
+func KillGroup(pid int) error { return unix.Kill(-pid, unix.SIGKILL) }
+
 // SetSubreaper makes orphaned descendants children of the caller
 // (PR_SET_CHILD_SUBREAPER).
 func SetSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
