@@ -1,0 +1,79 @@
+# rt: `make run` shows it at work, `make test` proves it, `make help` lists the rest.
+
+VERSION ?= 0.1.0
+COMMIT  ?= $(shell git rev-parse --verify --quiet HEAD 2>/dev/null || echo unknown)
+PREFIX  ?= /usr/local
+OUT     ?= rt
+GO      ?= go
+
+# Static, stripped, the same bytes from the same source wherever it is built.
+TAGS    := urfave_cli_no_docs osusergo netgo
+LDFLAGS := -s -w -buildid= -X main.version=$(VERSION) -X main.commit=$(COMMIT) -linkmode=external \
+	-extldflags "-static -no-pie -Wl,--build-id=none"
+BUILD   := CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=false -buildmode=exe -tags "$(TAGS)" -ldflags '$(LDFLAGS)'
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Root is needed to make containers, and to install packages.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
+RUN_NEEDS   := $(BUILD_NEEDS) busybox-static
+TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bsdutils shellcheck mount procps
+BENCH_NEEDS := $(TEST_NEEDS) runc crun
+
+.PHONY: help run test build install lint fmt golden bench bench-counts clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+run: ## build rt and run a container that prints what it sees
+	@tests/demo/needs.sh $(RUN_NEEDS)
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) tests/demo/run.sh "$(CURDIR)/$(OUT)"
+
+test: ## every test that needs no special host
+	@tests/demo/needs.sh $(TEST_NEEDS)
+	@$(MAKE) --no-print-directory build
+	$(GO) vet ./...
+	RT="$(abspath $(OUT))" $(GO) test -count=1 -timeout 25m ./...
+
+build: ## ./rt: static, stripped, reproducible
+	$(BUILD) -o $(OUT) .
+
+install: build ## into $(PREFIX)/sbin, with man pages and completions where there are any
+	install -D -m 0755 $(OUT) "$(DESTDIR)$(PREFIX)/sbin/rt"
+	@for page in docs/man/*.8; do [ ! -e "$$page" ] || \
+		install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}"; done
+	@[ ! -e docs/completion/rt.bash ] || \
+		install -D -m 0644 docs/completion/rt.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rt"
+	@[ ! -e docs/completion/_rt ] || \
+		install -D -m 0644 docs/completion/_rt "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rt"
+	@[ ! -e docs/completion/rt.fish ] || \
+		install -D -m 0644 docs/completion/rt.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rt.fish"
+
+lint: ## gofmt, go vet, staticcheck, shellcheck
+	@unformatted="$$(gofmt -l $$(find . -name '*.go' -not -path './.*'))"; \
+		[ -z "$$unformatted" ] || { echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	@tests/demo/needs.sh shellcheck
+	shellcheck .ci/run tests/demo/*.sh
+
+fmt: ## gofmt everything
+	gofmt -w $$(find . -name '*.go' -not -path './.*')
+
+golden: ## rewrite the golden files; look at the diff
+	$(GO) test -count=1 $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
+
+bench: ## syscalls, processes, threads, bytes and times of rt, runc and crun
+	@tests/demo/needs.sh $(BENCH_NEEDS)
+	@$(MAKE) --no-print-directory build
+	$(GO) build -buildvcs=false -o .bench/bench ./tests/bench
+	$(SUDO) env BENCH="$(BENCH)" .bench/bench -rt "$(CURDIR)/$(OUT)"
+
+bench-counts: ## the counts alone, against their budgets
+	@$(MAKE) --no-print-directory bench BENCH=counts
+
+clean: ## remove what was built
+	rm -rf $(OUT) .bench
