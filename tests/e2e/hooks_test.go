@@ -1,0 +1,214 @@
+package e2e
+
+//lint:file-ignore SA1019 prestart is deprecated in the spec, and is what Docker uses
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"rt/tests/harness"
+)
+
+// recorder writes a hook script that appends one block to the file log: its
+// name, mount namespace, environment names and stdin.
+func recorder(log string) string {
+	return "#!/bin/sh\n{ echo \"name $1\"; echo \"mnt $(readlink /proc/self/ns/mnt)\"; echo \"env $A ${PATH_LEAK-none}\"; echo \"stdin $(cat)\"; } >> " + log + "\n"
+}
+
+type record struct {
+	name, mnt, env string
+	state          specs.State
+}
+
+func records(t *testing.T, log string) []record {
+	t.Helper()
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []record
+	for line := range strings.Lines(string(data)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch key {
+		case "name":
+			all = append(all, record{name: value})
+		case "mnt":
+			all[len(all)-1].mnt = value
+		case "env":
+			all[len(all)-1].env = value
+		case "stdin":
+			if err := json.Unmarshal([]byte(value), &all[len(all)-1].state); err != nil {
+				t.Fatalf("stdin of %s: %v: %q", all[len(all)-1].name, err, value)
+			}
+		}
+	}
+	return all
+}
+
+func TestHooks(t *testing.T) {
+	c := harness.New(t, sh("exec sleep 100"))
+	script, log := c.Host("hook.sh"), c.Host("log")
+	if err := os.WriteFile(script, []byte(recorder(log)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c.Write("hook.sh", recorder("/log"), 0o755)
+	hook := func(path, name string) []specs.Hook {
+		return []specs.Hook{{Path: path, Args: []string{"hook", name}, Env: []string{"A=" + name, "PATH=/usr/bin:/bin"}}}
+	}
+	c.Spec.Annotations = map[string]string{"org.example.a": "b"}
+	c.Spec.Hooks = &specs.Hooks{
+		Prestart:        hook(script, "prestart"),
+		CreateRuntime:   hook(script, "createRuntime"),
+		CreateContainer: hook(script, "createContainer"),
+		StartContainer:  hook("/hook.sh", "startContainer"),
+		Poststart:       hook(script, "poststart"),
+		Poststop:        hook(script, "poststop"),
+	}
+	t.Setenv("PATH_LEAK", "leaked")
+	c.Create()
+	pid := c.Status().Pid
+	own, inside := link(t, "/proc/self/ns/mnt"), link(t, fmt.Sprintf("/proc/%d/ns/mnt", pid))
+	c.OK("start", c.ID)
+	c.OK("kill", c.ID, "KILL")
+	c.Await(specs.StateStopped)
+	c.OK("delete", c.ID)
+
+	type seen struct {
+		name, mnt, env, id, bundle, annotation string
+		pid                                    int
+		status                                 specs.ContainerState
+	}
+	var got []seen
+	for _, r := range append(records(t, log), records(t, filepath.Join(c.Rootfs, "log"))...) {
+		got = append(got, seen{r.name, r.mnt, r.env, r.state.ID, r.state.Bundle, r.state.Annotations["org.example.a"], r.state.Pid, r.state.Status})
+	}
+	var want []seen
+	for _, w := range []struct {
+		name, mnt string
+		pid       int
+		status    specs.ContainerState
+	}{
+		{"prestart", own, pid, specs.StateCreating},
+		{"createRuntime", own, pid, specs.StateCreating},
+		{"createContainer", inside, pid, specs.StateCreating},
+		{"poststart", own, pid, specs.StateRunning},
+		{"poststop", own, 0, specs.StateStopped},
+		{"startContainer", inside, pid, specs.StateCreated},
+	} {
+		want = append(want, seen{w.name, w.mnt, w.name + " none", c.ID, c.Dir, "b", w.pid, w.status})
+	}
+	for i := range got {
+		if i >= len(want) {
+			break
+		}
+		// The pid that a hook in the container's pid namespace sees may be
+		// either; both words for the status of create are in use.
+		if strings.Contains(got[i].name, "Container") {
+			got[i].pid = want[i].pid
+		}
+		if got[i].status == specs.StateCreated && want[i].status == specs.StateCreating {
+			got[i].status = specs.StateCreating
+		}
+		if c.Runtime.Is("runc") && got[i].name == "poststart" { // Debian's says created
+			got[i].status = want[i].status
+		}
+		if got[i] != want[i] {
+			t.Errorf("hook %d:\n got %+v\nwant %+v", i, got[i], want[i])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d hooks ran, want %d", len(got), len(want))
+	}
+}
+
+func link(t *testing.T, path string) string {
+	t.Helper()
+	target, err := os.Readlink(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func shHook(script string, timeout int) []specs.Hook {
+	h := specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}}
+	if timeout > 0 {
+		h.Timeout = &timeout
+	}
+	return []specs.Hook{h}
+}
+
+func TestFailingHooks(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		set  func(*specs.Hooks, []specs.Hook)
+	}{
+		{"prestart", func(h *specs.Hooks, l []specs.Hook) { h.Prestart = l }},
+		{"createRuntime", func(h *specs.Hooks, l []specs.Hook) { h.CreateRuntime = l }},
+		{"createContainer", func(h *specs.Hooks, l []specs.Hook) { h.CreateContainer = l }},
+		{"startContainer", func(h *specs.Hooks, l []specs.Hook) { h.StartContainer = l }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := harness.New(t, sh("echo ran > /ran"))
+			c.Spec.Hooks = new(specs.Hooks)
+			test.set(c.Spec.Hooks, shHook("cat >/dev/null; echo why it failed >&2; exit 9", 0))
+			r := c.Run().WantFailure(t, "why it failed")
+			if c.Runtime.Is("rt") && !strings.Contains(r.Stderr, "error running "+test.name+" hook #0") {
+				t.Errorf("the hook is not named: %v", r)
+			}
+			if _, err := os.Stat(filepath.Join(c.Rootfs, "ran")); err == nil {
+				t.Error("the program ran in spite of the hook")
+			}
+			c.CheckGone()
+		})
+		t.Run(test.name+" timeout", func(t *testing.T) {
+			c := harness.New(t, sh("true"))
+			c.Spec.Hooks = new(specs.Hooks)
+			script := "sleep 30; true"
+			if c.Runtime.Is("runc") { // waits for grandchildren
+				script = "exec sleep 30"
+			}
+			test.set(c.Spec.Hooks, shHook(script, 1))
+			r := c.Run().WantFailure(t)
+			if r.Took > 10*time.Second {
+				t.Errorf("the timeout of 1 s is not honoured: %v", r)
+			}
+		})
+	}
+}
+
+func TestPoststartHookFails(t *testing.T) {
+	c := harness.New(t, sh("sleep 100"))
+	c.Runtime.Only(t, "goes on")
+	c.Spec.Hooks = &specs.Hooks{Poststart: shHook("echo why >&2; exit 1", 0)}
+	c.Create()
+	c.Do("start", c.ID).WantFailure(t, "error running poststart hook #0", "why")
+	c.CheckGone()
+}
+
+func TestPoststopHookFailureIsAWarning(t *testing.T) {
+	c := harness.New(t, sh("true"))
+	c.Runtime.Only(t, "fails")
+	c.Spec.Hooks = &specs.Hooks{Poststop: append(shHook("exit 1", 0), shHook("echo second > "+c.Host("second"), 0)...)}
+	c.Create()
+	c.OK("delete", c.ID)
+	if _, err := os.Stat(c.Host("second")); err != nil {
+		t.Error("the hook after the failing one did not run")
+	}
+}
+
+// TestPrestartEntersByPid: libnetwork enters the namespaces of a created
+// container from a prestart hook by /proc/PID.
+func TestPrestartEntersByPid(t *testing.T) {
+	c := harness.New(t, sh("cat /sys/class/net/lo/mtu"))
+	harness.Need(t, "nsenter", "ip")
+	script := `pid=$(sed 's/.*"pid": *\([0-9]*\).*/\1/'); exec nsenter -t $pid -n ip link set lo mtu 1404`
+	c.Spec.Hooks = &specs.Hooks{Prestart: shHook("PATH=/usr/sbin:/usr/bin:/sbin:/bin; "+script, 0)}
+	c.Run().WantOutput(t, "1404\n")
+}
