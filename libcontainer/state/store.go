@@ -112,15 +112,6 @@ func (s *Store) check() error {
 // trusted says whether files of this owner can be believed: our own and root's.
 func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 
-// MakeSticky sets the sticky bit on a root below XDG_RUNTIME_DIR, which keeps
-// the files there from being cleaned up by age (XDG base directory spec).
-func (s *Store) MakeSticky() error {
-	if err := sys.Fchmod(s.fd, unix.S_ISVTX|0o700); err != nil {
-		return fault.New("state root", s.path, "chmod", err)
-	}
-	return nil
-}
-
 // Close closes the root. Dirs that were opened from it stay valid.
 func (s *Store) Close() {
 	if s.fd != missing {

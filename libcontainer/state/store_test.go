@@ -97,12 +97,6 @@ func TestModes(t *testing.T) {
 			t.Errorf("%q: mode %o, want %o", path, fi.Mode().Perm(), want)
 		}
 	}
-	if err := s.MakeSticky(); err != nil {
-		t.Fatal(err)
-	}
-	if fi, _ := os.Stat(s.Path()); fi.Mode() != fs.ModeDir|fs.ModeSticky|0o700 {
-		t.Errorf("sticky root has mode %v", fi.Mode())
-	}
 }
 
 func TestMissingRoot(t *testing.T) {
