@@ -1,0 +1,96 @@
+# Completion of rt for bash. Install it as
+# /usr/share/bash-completion/completions/rt, or source it.
+
+# _rt_ids prints the containers below the state root of the command line.
+_rt_ids() {
+	"${COMP_WORDS[0]}" "$@" list --quiet 2>/dev/null
+}
+
+_rt() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands="create delete features help kill list run spec start state wait"
+	local global="--debug --log --log-format --root --rootless --systemd-cgroup --help --version"
+	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
+	local i command="" root=()
+	COMPREPLY=()
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--root | -root)
+			# bash takes "=" for a word of its own
+			[[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+			root=(--root "${COMP_WORDS[++i]}")
+			;;
+		--log | --log-format | --rootless | -log | -log-format | -rootless)
+			[[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+			((i++))
+			;;
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+
+	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+	[[ $cur == = ]] && cur=
+	case $prev in
+	--log-format)
+		COMPREPLY=($(compgen -W "text json" -- "$cur"))
+		return
+		;;
+	--rootless)
+		if [[ $command != spec ]]; then
+			COMPREPLY=($(compgen -W "auto true false" -- "$cur"))
+			return
+		fi
+		;;
+	--format | -f)
+		if [[ $command == list ]]; then
+			COMPREPLY=($(compgen -W "table json" -- "$cur"))
+			return
+		fi
+		;;
+	--signal | -s)
+		COMPREPLY=($(compgen -W "$(compgen -A signal | sed -n 's/^SIG//p')" -- "$cur"))
+		return
+		;;
+	--root | --bundle | -b)
+		COMPREPLY=($(compgen -d -- "$cur"))
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	--log | --config | --console-socket | --pid-file | --pidfd-socket)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	--preserve-fds)
+		return
+		;;
+	esac
+
+	local flags=$global words=$commands
+	case $command in
+	"") ;;
+	create) flags=$create words= ;;
+	run) flags="$create --detach --keep --no-subreaper" words= ;;
+	delete) flags="--force --regex --help" words=ids ;;
+	kill) flags="--signal --regex --help" words=ids ;;
+	list) flags="--format --quiet --help" words= ;;
+	spec) flags="--bundle --rootless --help" words= ;;
+	features) flags="--help" words= ;;
+	start | state | wait) flags="--help" words=ids ;;
+	help) flags= words=$commands ;;
+	*) return ;;
+	esac
+	if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$flags" -- "$cur"))
+		return
+	fi
+	[[ $words == ids ]] && words=$(_rt_ids "${root[@]}")
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+
+complete -F _rt rt

@@ -1,0 +1,64 @@
+# Completion of rt for fish. Install it as rt.fish in
+# /usr/share/fish/vendor_completions.d.
+
+function __rt_ids --description 'containers below the state root of the command line'
+    set -l root
+    set -l words (commandline -opc)
+    for i in (seq (count $words))
+        switch $words[$i]
+            case --root -root
+                set root --root $words[(math $i + 1)]
+            case '--root=*' '-root=*'
+                set root $words[$i]
+        end
+    end
+    rt $root list --quiet 2>/dev/null
+end
+
+set -l commands create delete features help kill list run spec start state wait
+
+complete -c rt -f
+complete -c rt -s h -l help -d 'show help'
+
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l debug -d 'log what rt does'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l log -r -F -d 'append log lines to this file'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l log-format -x -a 'text json' -d 'format of log lines'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l root -x -a '(__fish_complete_directories)' -d "directory of the containers' states"
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l systemd-cgroup -d 'have systemd make the cgroups'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l rootless -x -a 'auto true false' -d 'go on where cgroups may not be changed'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -s v -l version -d 'print the version'
+
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a create -d 'create a container'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a delete -d 'delete containers'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a features -d 'print what this rt can do'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a help -d 'show the help of a command'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a kill -d 'send a signal to the first process of containers'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a list -d 'list containers'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a run -d 'create and start a container'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a spec -d 'write a config.json to start from'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a start -d 'start the program of a created container'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a state -d 'print the state of a container'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a wait -d 'wait for containers and print their exit status'
+
+complete -c rt -n '__fish_seen_subcommand_from help' -a "$commands"
+complete -c rt -n '__fish_seen_subcommand_from delete kill start state wait' -a '(__rt_ids)'
+
+complete -c rt -n '__fish_seen_subcommand_from create run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle of the container'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l config -r -F -d 'read this file instead of config.json'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l console-socket -r -F -d 'send the master of the terminal to this socket'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l pidfd-socket -r -F -d 'send a pidfd of the first process to this socket'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l pid-file -r -F -d 'write the pid of the first process to this file'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l no-pivot -d 'use MS_MOVE instead of pivot_root'
+complete -c rt -n '__fish_seen_subcommand_from create run' -l no-new-keyring -d "keep the caller's session keyring"
+complete -c rt -n '__fish_seen_subcommand_from create run' -l preserve-fds -x -d 'pass more file descriptors to the container'
+complete -c rt -n '__fish_seen_subcommand_from run' -s d -l detach -d 'return as soon as the program runs'
+complete -c rt -n '__fish_seen_subcommand_from run' -l keep -d 'do not delete the container afterwards'
+complete -c rt -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'leave orphans to another reaper'
+
+complete -c rt -n '__fish_seen_subcommand_from delete' -s f -l force -d 'kill the container first'
+complete -c rt -n '__fish_seen_subcommand_from delete kill' -l regex -d 'the arguments are regular expressions'
+complete -c rt -n '__fish_seen_subcommand_from kill' -s s -l signal -x -a 'HUP INT QUIT KILL TERM USR1 USR2 STOP CONT' -d 'signal to send'
+complete -c rt -n '__fish_seen_subcommand_from list' -s f -l format -x -a 'table json' -d 'output format'
+complete -c rt -n '__fish_seen_subcommand_from list' -s q -l quiet -d 'print ids only'
+complete -c rt -n '__fish_seen_subcommand_from spec' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle to write to'
+complete -c rt -n '__fish_seen_subcommand_from spec' -l rootless -d 'write it for a user without privilege'
