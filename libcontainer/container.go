@@ -39,6 +39,7 @@ type container struct {
 	cg     cgroups.Manager // nil when the record names none
 	path   string          // of the container's directory
 	notify *notifyProxy
+	gone   bool // destroyed
 }
 
 // load locks and reads a container; the caller closes c.dir.
@@ -197,6 +198,7 @@ func (c *container) destroy() error {
 	if err := c.dir.Remove(); err != nil {
 		return err
 	}
+	c.gone = true
 	c.rt.log.Debug("container removed", "id", c.rec.ID)
 	c.poststop()
 	return nil

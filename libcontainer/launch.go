@@ -97,7 +97,7 @@ func (l *launch) create(own bool) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			l.undo()
+			l.undo(l.container())
 		}
 	}()
 	if err := l.openCgroup(); err != nil {
@@ -356,9 +356,13 @@ func (l *launch) commit(own bool) error {
 	return nil
 }
 
-// undo destroys what create began. Its own errors are logged: the first error
-// is the one to return.
-func (l *launch) undo() {
+func (l *launch) container() *container {
+	return &container{rt: l.rt, dir: l.dir, rec: l.rec, cg: l.cg, path: l.dir.Path()}
+}
+
+// undo destroys what create began, unless that has happened already. Its own
+// errors are logged: the first error is the one to return.
+func (l *launch) undo(c *container) {
 	if l.console != nil {
 		l.console.close()
 	}
@@ -372,12 +376,13 @@ func (l *launch) undo() {
 	if l.conn.Fd >= 0 {
 		l.conn.Close()
 	}
-	c := container{rt: l.rt, dir: l.dir, rec: l.rec, cg: l.cg}
 	if l.init == nil {
 		c.rec.Hooks = nil // poststop undoes what was never done
 	}
-	if err := c.destroy(); err != nil {
-		l.rt.log.Warn("cleaning up: " + err.Error())
+	if !c.gone {
+		if err := c.destroy(); err != nil {
+			l.rt.log.Warn("cleaning up: " + err.Error())
+		}
 	}
 	l.dir.Close()
 }

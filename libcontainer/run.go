@@ -52,9 +52,15 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 	if err := l.create(true); err != nil {
 		return -1, err
 	}
-	c := &container{rt: r, dir: l.dir, rec: l.rec, cg: l.cg, path: l.dir.Path()}
-	if err := c.start(l.conn); err != nil {
-		l.undo()
+	c := l.container()
+	// Before the program can ask for the terminal's size.
+	detach, err := l.attach()
+	if err == nil {
+		err = c.start(l.conn)
+	}
+	if err != nil {
+		detach()
+		l.undo(c)
 		return -1, err
 	}
 	l.conn.Close()
@@ -65,35 +71,41 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 	if c.notify != nil {
 		go c.notify.serve()
 	}
-	return l.foreground()
+	return l.foreground(detach)
 }
 
 // foreground stays with the container until its program has ended.
-func (l *launch) foreground() (int, error) {
-	detach := func() {}
-	if l.console != nil {
-		var err error
-		if detach, err = l.opts.Attach(l.console.master); err != nil {
-			l.init.kill()
-			return -1, errors.Join(err, l.end())
-		}
-		defer sys.Close(l.console.sock)
-	}
-	if l.opts.Signals != nil {
-		go forward(l.opts.Signals, l.init.pidfd)
-	}
+func (l *launch) foreground(detach func()) (int, error) {
+	done := make(chan struct{})
+	go forward(l.opts.Signals, l.init.pidfd, done)
 	code, err := l.wait()
+	close(done)
 	detach()
 	if err != nil {
 		return -1, err
 	}
-	if code == 128+int(sys.SIGKILL) && l.wasOOMKilled() {
+	switch {
+	case code == 128+int(syscall.SIGKILL) && l.wasOOMKilled():
 		l.rt.log.Warn(fmt.Sprintf("container %s was killed by the kernel: its memory limit is used up (OOM)", l.opts.ID))
+	case code == 128+int(syscall.SIGSYS):
+		l.rt.log.Warn(fmt.Sprintf("container %s was killed by its seccomp filter: bad system call", l.opts.ID))
 	}
 	if l.opts.Keep {
 		return code, nil
 	}
 	return code, l.end()
+}
+
+// attach connects a foreground terminal to the caller's; detach is never nil.
+func (l *launch) attach() (detach func(), err error) {
+	if l.console == nil {
+		return func() {}, nil
+	}
+	detach, err = l.opts.Attach(l.console.master)
+	if err != nil {
+		detach = func() {}
+	}
+	return detach, err
 }
 
 // wait reaps init; without a pid namespace of its own also the orphans that
@@ -135,10 +147,18 @@ func (l *launch) end() error {
 	return c.destroy()
 }
 
-// forward passes signals on until init is gone.
-func forward(signals <-chan os.Signal, pidfd int) {
-	for s := range signals {
-		_ = sys.PidfdSignal(pidfd, s.(syscall.Signal))
+// forward passes signals on until init is gone. Without a channel there are
+// none.
+func forward(signals <-chan os.Signal, pidfd int, done <-chan struct{}) {
+	for {
+		select {
+		case s := <-signals:
+			if number, ok := s.(syscall.Signal); ok {
+				_ = sys.PidfdSignal(pidfd, number)
+			}
+		case <-done:
+			return
+		}
 	}
 }
 
