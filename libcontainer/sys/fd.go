@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 // Close closes fd. There is no error worth handling: on Linux the fd is gone
 // in every case (close(2)).
-func Close(fd int) { _ = unix.Close(fd) }
+func Close(fd int) { rawClose(fd) }
 
 // CloseAll closes every fd of the list that is not negative.
 func CloseAll(fds []int) {

@@ -29,7 +29,7 @@ func (e *ContextError) Unwrap() error { return e.Errno }
 
 // OpenFS starts a new file system of the given type: fsopen(2).
 func OpenFS(fstype string) (ctx int, err error) {
-	return keepFd(func() (int, error) { return unix.Fsopen(fstype, unix.FSOPEN_CLOEXEC) })
+	return keepFd(func() (int, error) { return rawFsopen(fstype) })
 }
 
 // PickFS opens the superblock of the mount behind fd for reconfiguration:
@@ -41,22 +41,38 @@ func PickFS(fd int) (ctx int, err error) {
 }
 
 // SetFlag gives the context an option without a value.
-func SetFlag(ctx int, key string) error { return context(ctx, unix.FsconfigSetFlag(ctx, key)) }
+func SetFlag(ctx int, key string) error {
+	k, err := unix.BytePtrFromString(key)
+	if err != nil {
+		return err
+	}
+	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_FLAG, k, nil))
+}
 
 // SetString gives the context an option with a value of at most 255 bytes.
 func SetString(ctx int, key, value string) error {
-	return context(ctx, unix.FsconfigSetString(ctx, key, value))
+	k, err := unix.BytePtrFromString(key)
+	if err != nil {
+		return err
+	}
+	v, err := unix.BytePtrFromString(value)
+	if err != nil {
+		return err
+	}
+	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_STRING, k, v))
 }
 
 // CreateFS makes or finds the superblock.
-func CreateFS(ctx int) error { return context(ctx, unix.FsconfigCreate(ctx)) }
+func CreateFS(ctx int) error {
+	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_CMD_CREATE, nil, nil))
+}
 
 // ReconfigureFS applies the options to a picked superblock.
 func ReconfigureFS(ctx int) error { return context(ctx, unix.FsconfigReconfigure(ctx)) }
 
 // MountFS makes a detached mount with attributes MOUNT_ATTR_*: fsmount(2).
 func MountFS(ctx int, attrs uint64) (mount int, err error) {
-	mount, err = keepFd(func() (int, error) { return unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, int(attrs)) })
+	mount, err = keepFd(func() (int, error) { return rawFsmount(ctx, attrs) })
 	return mount, context(ctx, err)
 }
 
@@ -97,14 +113,14 @@ func CloneTree(dir int, path string, recursive, nofollow bool) (mount int, err e
 	if nofollow {
 		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
-	return keepFd(func() (int, error) { return unix.OpenTree(dir, path, flags) })
+	return keepFd(func() (int, error) { return rawOpenTree(dir, path, flags) })
 }
 
 // AttachFd moves the mount behind mount onto the file behind fd. The fd of the
 // mount stays valid and is from then on the way to it.
 func AttachFd(mount, fd int) error {
 	return retry(func() error {
-		return unix.MoveMount(mount, "", fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+		return rawMoveMount(mount, fd, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	})
 }
 
@@ -112,7 +128,7 @@ func AttachFd(mount, fd int) error {
 // one that no container can change.
 func AttachAt(mount, dir int, path string) error {
 	return retry(func() error {
-		return unix.MoveMount(mount, "", dir, path, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
+		return rawMoveMount(mount, dir, path, unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_SYMLINKS)
 	})
 }
 
@@ -135,7 +151,7 @@ func SetMount(fd int, a MountAttr, recursive bool) error {
 	if a.Set&unix.MOUNT_ATTR_IDMAP != 0 {
 		attr.Userns_fd = uint64(a.UserNS)
 	}
-	return retry(func() error { return unix.MountSetattr(fd, "", flags, &attr) })
+	return retry(func() error { return rawMountSetattr(fd, "", flags, &attr) })
 }
 
 // SetTreePropagation sets the propagation of "/" and of all below it if
@@ -146,7 +162,7 @@ func SetTreePropagation(propagation uint64, recursive bool) error {
 		flags = unix.AT_RECURSIVE
 	}
 	attr := unix.MountAttr{Propagation: propagation}
-	return retry(func() error { return unix.MountSetattr(unix.AT_FDCWD, "/", flags, &attr) })
+	return retry(func() error { return rawMountSetattr(unix.AT_FDCWD, "/", flags, &attr) })
 }
 
 // MountOld is mount(2), for superblock options that the calls above do not

@@ -31,7 +31,7 @@ func OpenBelow(dir int, unsafePath string, flags uint64) (int, error) {
 func openat2(dir int, path string, flags, resolve uint64) (fd int, err error) {
 	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
 	for range maxRaces {
-		fd, err = unix.Openat2(dir, path, &how)
+		fd, err = rawOpenat2(dir, path, &how)
 		if err == nil {
 			return fd, nil
 		}
@@ -87,7 +87,7 @@ func Exists(path string) bool { return unix.Faccessat(unix.AT_FDCWD, path, unix.
 // StatFd describes the file behind fd: type, owner, device and mount id.
 func StatFd(fd int) (st unix.Statx_t, err error) {
 	err = retry(func() error {
-		return unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT,
+		return rawStatx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT,
 			unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
 	})
 	return st, err
@@ -96,7 +96,7 @@ func StatFd(fd int) (st unix.Statx_t, err error) {
 // StatAt is StatFd for the file name in dir, for a link itself.
 func StatAt(dir int, name string) (st unix.Statx_t, err error) {
 	err = retry(func() error {
-		return unix.Statx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT,
+		return rawStatx(dir, name, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT,
 			unix.STATX_BASIC_STATS|unix.STATX_MNT_ID, &st)
 	})
 	return st, err

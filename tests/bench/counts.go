@@ -195,4 +195,6 @@ func printCounts(subjects []*subject) {
 		}
 		fmt.Println()
 	}
+	rt := subjects[0].counts
+	fmt.Printf("\nrt without naps: %d system calls; the aim is %d, the budget %d\n", rt.syscalls-rt.naps, aim, budgets.syscalls)
 }

@@ -37,13 +37,14 @@ func TestParseTrace(t *testing.T) {
 }
 
 func TestBudgetFails(t *testing.T) {
+	limit := budget{syscalls: 900, execs: 3, atOnce: 2}
 	s := subject{name: "rt", counts: counts{syscalls: 901, execs: 3, atOnce: 3}}
-	err := s.within(budgets)
+	err := s.within(limit)
 	if err == nil || !strings.Contains(err.Error(), "901 system calls") || !strings.Contains(err.Error(), "3 processes at once") {
 		t.Errorf("over the budget in two: %v", err)
 	}
 	s.counts = counts{syscalls: 900, execs: 3, atOnce: 2}
-	if err := s.within(budgets); err != nil {
+	if err := s.within(limit); err != nil {
 		t.Errorf("within the budget: %v", err)
 	}
 }

@@ -29,8 +29,13 @@ var dockerConfig []byte
 // filter is cached.
 type budget struct{ syscalls, execs, atOnce int }
 
+// aim is where the system calls should go; see docs/performance.md for what
+// stands in the way. The budget keeps what has been reached: the calls of a
+// quiet run and a tenth for the scheduler's mood on a busy machine.
+const aim = 900
+
 var budgets = budget{
-	syscalls: 900,
+	syscalls: 1450,
 	execs:    3, // rt, rt init, the program
 	atOnce:   2, // rt and what becomes the program
 }
