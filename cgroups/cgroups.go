@@ -70,12 +70,15 @@ type Record struct {
 	// "name=systemd") and, as "", cgroup2, to the absolute directory.
 	Paths    map[string]string `json:"paths,omitempty"`
 	Rootless bool              `json:"rootless,omitempty"`
+	// Joined are those of the directories that were there before Create.
+	Joined []string `json:"joined,omitempty"`
 }
 
 // Manager is one container's cgroups. It is not safe for concurrent use.
 type Manager interface {
 	// Record is known before Create so that it can be on disk first. After
-	// Create it may name fewer paths (rootless); save it again then.
+	// Create it may name fewer paths (rootless) and says which directories
+	// were joined; save it again then.
 	Record() Record
 	// Create makes the directories and writes every limit in res (which may
 	// be nil) and the device rules. On an error it leaves nothing behind
@@ -109,8 +112,10 @@ type Manager interface {
 	// and below it, 0 without a memory controller.
 	OOMKills() (uint64, error)
 	// Remove removes the cgroups with their sub-cgroups, waiting up to
-	// deadline for processes that are dying. Parents stay. Like Kill, it does
-	// nothing before Create, or after a Create that did not succeed.
+	// deadline for processes that are dying. Parents stay, and so do cgroups
+	// that were there before Create: what a container has not made it must not
+	// delete (runtime-spec runtime.md, "Delete"). Like Kill, it does nothing
+	// before Create, or after a Create that did not succeed.
 	Remove(deadline time.Duration) error
 	// Warnings returns and forgets what went wrong without being an error.
 	Warnings() []string
@@ -180,12 +185,12 @@ func Load(r Record) (Manager, error) {
 			return nil, fault.New(step, dir, "load", ErrInvalid)
 		}
 		if c == "" {
-			m.groups = append(m.groups, group{dir: dir, v2: true})
+			m.groups = append(m.groups, group{dir: dir, v2: true, joined: slices.Contains(r.Joined, dir)})
 			continue
 		}
 		i := slices.IndexFunc(m.groups, func(g group) bool { return g.dir == dir && !g.v2 })
 		if i < 0 {
-			m.groups = append(m.groups, group{dir: dir})
+			m.groups = append(m.groups, group{dir: dir, joined: slices.Contains(r.Joined, dir)})
 			i = len(m.groups) - 1
 		}
 		m.groups[i].controllers = append(m.groups[i].controllers, c)

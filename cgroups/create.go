@@ -45,6 +45,7 @@ func (m *manager) create(res *specs.LinuxResources, made *[]string) error {
 			if err := m.checkJoined(&m.groups[i]); err != nil {
 				return err
 			}
+			m.rec.Joined = append(m.rec.Joined, m.groups[i].dir)
 		}
 	}
 	if m.rec.Manager == ManagerV2 {

@@ -620,7 +620,7 @@ func testPark(t *testing.T) {
 	}
 }
 
-// Nothing may happen to a cgroup that was there before, unless a container
+// A cgroup that was there before outlives everything, also the container that
 // came to live in it.
 func testJoin(t *testing.T) {
 	m := fresh(t)
@@ -652,6 +652,16 @@ func testJoin(t *testing.T) {
 	must(t, m.Create(nil))
 	spawn(t, m, "wait")
 	must(t, m.Kill(unix.SIGKILL))
-	must(t, m.Remove(5*time.Second))
-	noneLeft(t, m)
+	for _, m := range []Manager{m, reload(t, m)} {
+		must(t, m.Remove(5*time.Second))
+		if !there() {
+			t.Fatal("Remove took a cgroup that Create has not made")
+		}
+		if pids, err := m.Procs(); err != nil || len(pids) > 0 {
+			t.Errorf("left in it: %v (%v)", pids, err)
+		}
+	}
+	for _, g := range m.(*manager).groups {
+		must(t, os.Remove(g.dir))
+	}
 }

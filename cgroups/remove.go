@@ -19,11 +19,28 @@ func (m *manager) Remove(deadline time.Duration) error {
 	end := time.Now().Add(deadline)
 	var first error
 	for _, g := range m.groups {
-		if err := removeTree(g.dir, end); err != nil && first == nil {
+		remove := removeTree
+		if g.joined {
+			remove = awaitEmpty
+		}
+		if err := remove(g.dir, end); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
+}
+
+// awaitEmpty waits until the container's last process has left a directory
+// that is not the container's own.
+func awaitEmpty(dir string, end time.Time) error {
+	pids, err := procs(dir)
+	if err != nil {
+		return fault.New(step, dir, "list processes", err)
+	}
+	if !waitGone(pids, end) {
+		return stillBusy(dir, pids, unix.EBUSY)
+	}
+	return nil
 }
 
 // removeTree removes dir and all below it. In the common case that is one

@@ -214,6 +214,11 @@ func (l *launch) converse() error {
 	if err := l.expect(wire.Ready, "init to set the container up"); err != nil {
 		return err
 	}
+	if l.fewPids() {
+		if err := l.cg.Set(&specs.LinuxResources{Pids: l.resources().Pids}); err != nil {
+			return err
+		}
+	}
 	l.rt.log.Debug("container created", "id", l.opts.ID, "pid", l.init.pid, "bundle", l.opts.Bundle)
 	return l.receiveConsole()
 }
@@ -231,9 +236,25 @@ func (l *launch) attachCgroup() error {
 }
 
 func (l *launch) createCgroup() error {
-	err := l.cg.Create(l.resources())
+	res := l.resources()
+	if l.fewPids() {
+		early := *res
+		early.Pids = nil
+		res = &early
+	}
+	err := l.cg.Create(res)
 	l.rt.warn(l.cg.Warnings())
 	return err
+}
+
+// initPids is what init itself needs: the threads of its Go runtime, and hooks.
+const initPids = 32
+
+// fewPids: with this limit init could not even start. It is set when init is
+// ready; the threads that are there stay, and end with execve.
+func (l *launch) fewPids() bool {
+	res := l.resources()
+	return res != nil && res.Pids != nil && res.Pids.Limit != nil && *res.Pids.Limit >= 0 && *res.Pids.Limit < initPids
 }
 
 // privileged sets what the root of a user namespace may not set for itself.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"rt/libcontainer/fault"
@@ -101,6 +102,11 @@ func (c *container) waitReady() error {
 // start releases init and runs what comes after.
 func (c *container) start(conn wire.Conn) error {
 	if c.rec.NoProcess {
+		// Like any other container whose program cannot be executed, it
+		// has stopped when start returns.
+		if err := killProcess(c.rec.Init); err != nil {
+			return err
+		}
 		return fault.New("start", "process", "", errors.New("not set in the bundle's config.json")).
 			WithHint("a container without a process can be created and deleted, not started")
 	}
@@ -112,6 +118,14 @@ func (c *container) start(conn wire.Conn) error {
 		return fault.New("start", "", "tell init", err)
 	}
 	if err := report(conn); err != nil {
+		// A container whose hook failed is destroyed (runtime-spec
+		// runtime.md, "Lifecycle", step 7).
+		var e *fault.Error
+		if errors.As(err, &e) && strings.HasPrefix(e.Step, "error running startContainer hook") {
+			if derr := c.destroy(); derr != nil {
+				c.rt.log.Warn("cleaning up: " + derr.Error())
+			}
+		}
 		return err
 	}
 	c.rt.log.Debug("container started", "id", c.rec.ID, "pid", c.rec.Init.Pid)

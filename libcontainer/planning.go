@@ -6,6 +6,8 @@ package libcontainer
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -46,17 +48,37 @@ func (l *launch) facts() planner.Facts {
 	return f
 }
 
-// hookStates writes the state that hooks inside the container get.
-func (l *launch) hookStates(p *plan.Plan) (err error) {
-	if len(p.CreateContainer) > 0 {
-		if p.CreateState, err = hookStateJSON(l.rec, Creating, l.init.pid); err != nil {
-			return err
+// hookStates writes the state that hooks inside the container get. In it is
+// the pid as the container sees it (runtime-spec runtime.md, "State").
+func (l *launch) hookStates(p *plan.Plan) error {
+	if len(p.CreateContainer)+len(p.StartContainer) == 0 {
+		return nil
+	}
+	pid, err := pidInside(l.init.pid)
+	if err != nil {
+		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read its pid in the container", err)
+	}
+	if p.CreateState, err = hookStateJSON(l.rec, Creating, pid); err != nil {
+		return err
+	}
+	p.StartState, err = hookStateJSON(l.rec, Created, pid)
+	return err
+}
+
+// pidInside is the pid of a process in its own pid namespace: the last one of
+// the line NSpid (proc_pid_status(5)).
+func pidInside(pid int) (int, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if list, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			pids := strings.Fields(list)
+			return strconv.Atoi(pids[len(pids)-1])
 		}
 	}
-	if len(p.StartContainer) > 0 {
-		p.StartState, err = hookStateJSON(l.rec, Created, l.init.pid)
-	}
-	return err
+	return 0, errors.ErrUnsupported
 }
 
 // compileSeccomp returns the container's filter, compiled or from the cache,

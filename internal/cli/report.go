@@ -59,8 +59,8 @@ func explain(err error) (text, hint string, bare bool) {
 }
 
 func exitCode(err error) int {
-	var coder cli.ExitCoder
-	if errors.As(err, &coder) {
+	// The outermost alone: the *exec.ExitError of a hook has the method too.
+	if coder, ok := err.(cli.ExitCoder); ok { //nolint:errorlint
 		return coder.ExitCode()
 	}
 	return 1

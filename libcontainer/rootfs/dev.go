@@ -141,8 +141,9 @@ func own(d *plan.Device, parent int, name string) error {
 }
 
 // existing: config-linux.md, "Devices": a file that does not match is an error.
-// An empty regular file is what an earlier start without mknod has left as the
-// place to bind on.
+// But where nodes are bound, an empty regular file is what an earlier start
+// has left as the place to bind on; and an image may have one for a default
+// device, which the configuration does not ask for.
 func (r *Root) existing(d *plan.Device, parent int, name string) error {
 	st, err := sys.StatAt(parent, name)
 	if err != nil {
@@ -151,7 +152,7 @@ func (r *Root) existing(d *plan.Device, parent int, name string) error {
 	switch {
 	case isNode(st, d):
 		return nil
-	case isPlaceholder(st) && d.Type != unix.S_IFIFO:
+	case isPlaceholder(st) && d.Index == plan.None:
 		return r.bindNode(d, parent, name)
 	}
 	return errors.New("another file is there already, and it is not that device")

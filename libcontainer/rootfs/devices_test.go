@@ -45,6 +45,7 @@ func TestDevices(t *testing.T) {
 func TestConflictingDevice(t *testing.T) {
 	for name, make := range map[string]func(p string) error{
 		"file":         func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
+		"empty file":   func(p string) error { return os.WriteFile(p, nil, 0o644) },
 		"directory":    func(p string) error { return os.Mkdir(p, 0o755) },
 		"link":         func(p string) error { return os.Symlink("null", p) },
 		"other device": func(p string) error { return unix.Mknod(p, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))) },

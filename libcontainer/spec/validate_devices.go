@@ -54,7 +54,7 @@ func (c *checker) number(n, limit int64, path ...any) {
 }
 
 // deviceRules: cgroup-v1/devices.rst. A number that is absent or -1 stands for
-// all.
+// all, and so does every other field that is left out.
 func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 	const field = "linux.resources.devices"
 	for i, r := range rules {
@@ -67,7 +67,7 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 		if r.Minor != nil && *r.Minor != -1 {
 			c.number(*r.Minor, maxMinor, field, i, "minor")
 		}
-		if r.Access == "" || strings.Trim(r.Access, "rwm") != "" {
+		if strings.Trim(r.Access, "rwm") != "" {
 			c.fail(at(field, i, "access"), "must be made of r, w and m, got %q", r.Access)
 		}
 	}

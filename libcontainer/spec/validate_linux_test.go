@@ -182,8 +182,9 @@ func resourceRules() []ruleCase {
 		{name: "device rule type", patch: r(`"devices": [{"type": "p", "access": "r"}]`), want: []string{`linux.resources.devices[0].type: "p" is not known; want one of a, b, c`}},
 		{name: "device rule numbers", patch: r(`"devices": [{"major": -1, "minor": -2, "access": "r"}, {"major": 4096, "minor": -1, "access": "w"}]`), want: []string{
 			"linux.resources.devices[0].minor: must be 0..1048575, got -2", "linux.resources.devices[1].major: must be 0..4095, got 4096"}},
-		{name: "device rule access", patch: r(`"devices": [{"access": "rx"}, {"access": ""}]`), want: []string{
-			`linux.resources.devices[0].access: must be made of r, w and m, got "rx"`, `linux.resources.devices[1].access: must be made of r, w and m, got ""`}},
+		{name: "device rule access", patch: r(`"devices": [{"access": "rx"}]`), want: []string{
+			`linux.resources.devices[0].access: must be made of r, w and m, got "rx"`}},
+		{name: "device rule for all", patch: r(`"devices": [{"allow": false}, {"allow": true, "type": "c", "major": 10}]`)},
 		{name: "memory below -1", patch: r(`"memory": {"limit": -2, "reservation": -2, "swap": -2, "kernel": -2, "kernelTCP": -2}`), want: []string{
 			"linux.resources.memory.limit: must be a number of bytes, or -1 for no limit, got -2",
 			"linux.resources.memory.reservation: must be a number of bytes, or -1 for no limit, got -2",
