@@ -140,23 +140,29 @@ func (c *container) waiting() bool {
 	if c.rec.Started {
 		return false
 	}
-	fd, err := c.connect()
+	fd, err := c.connect(false)
 	if err != nil {
-		return false
+		// Others wait for an answer too: init is there, but stopped.
+		return errors.Is(err, unix.EAGAIN)
 	}
 	sys.Close(fd)
 	return true
 }
 
-// connect reaches the init that waits for start. The directory's fd keeps the
-// socket's path below the 108 bytes that unix(7) allows.
-func (c *container) connect() (int, error) {
+// connect reaches the init that waits for start; with wait it waits for init to
+// have an ear, at most some seconds. The directory's fd keeps the socket's path
+// below the 108 bytes that unix(7) allows.
+func (c *container) connect(wait bool) (int, error) {
 	dir, err := sys.OpenPath(c.path)
 	if err != nil {
 		return -1, err
 	}
 	defer sys.Close(dir)
-	return sys.Connect("/proc/self/fd/" + strconv.Itoa(dir) + "/" + startSocket)
+	path := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + startSocket
+	if !wait {
+		return sys.ConnectWithin(path, 0)
+	}
+	return sys.ConnectWithin(path, startDeadline)
 }
 
 func (c *container) state() *State {
@@ -189,11 +195,8 @@ func (c *container) destroy() error {
 	if err := c.killAll(); err != nil {
 		return err
 	}
-	if c.cg != nil {
-		err := c.cg.Remove(removeDeadline)
-		if err != nil && c.rec.Init.Pid != 0 {
-			return err
-		}
+	if err := c.removeCgroup(); err != nil {
+		return err
 	}
 	if err := c.dir.Remove(); err != nil {
 		return err
@@ -204,8 +207,39 @@ func (c *container) destroy() error {
 	return nil
 }
 
-// killAll ends init, and every process of the container's own cgroup: without
-// a pid namespace the others outlive init.
+// removeCgroup removes what is left of the cgroup. A container with a pid
+// namespace of its own has no process when its init is dead: whoever is still
+// there is another container that was given the same cgroup, and keeps it.
+func (c *container) removeCgroup() error {
+	if c.cg == nil {
+		return nil
+	}
+	if c.rec.PrivatePids {
+		if members, err := c.cg.Procs(); err == nil && c.strangers(members) {
+			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays: others are in it")
+			return nil
+		}
+	}
+	err := c.cg.Remove(removeDeadline)
+	if c.rec.Init.Pid == 0 {
+		return nil
+	}
+	return err
+}
+
+// strangers says whether one of the processes is none of the container's: it is
+// alive, and the container's are dead.
+func (c *container) strangers(pids []int) bool {
+	for _, pid := range pids {
+		if p, err := state.Identify(pid); err == nil && p != c.rec.Init && p.Alive() {
+			return true
+		}
+	}
+	return false
+}
+
+// killAll ends init and with it its pid namespace. Without one of its own the
+// other processes outlive init: then every process of the cgroup is killed.
 func (c *container) killAll() error {
 	if c.rec.Init.Alive() {
 		if err := killProcess(c.rec.Init); err != nil {
@@ -214,7 +248,7 @@ func (c *container) killAll() error {
 	}
 	// Without a recorded init nobody of the container can be in the cgroup;
 	// who is, was there before.
-	if c.cg == nil || c.rec.Init.Pid == 0 {
+	if c.cg == nil || c.rec.Init.Pid == 0 || c.rec.PrivatePids {
 		return nil
 	}
 	return c.cg.Kill(unix.SIGKILL)

@@ -56,6 +56,9 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	if err := state.ValidID(o.ID); err != nil {
 		return nil, err
 	}
+	if o.PreserveFds < 0 {
+		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("must not be negative"))
+	}
 	bundle, err := filepath.Abs(o.Bundle)
 	if err != nil {
 		return nil, fault.New("bundle", o.Bundle, "", err)

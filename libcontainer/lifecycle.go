@@ -69,9 +69,13 @@ func (r *Runtime) Start(id string) error {
 	default:
 		return fault.New("", id, "", errors.New("cannot start an already running container"))
 	}
-	fd, err := c.connect()
+	fd, err := c.connect(true)
 	if err != nil {
-		return fault.New("start", startSocket, "connect", err)
+		e := fault.New("start", startSocket, "connect", err)
+		if errors.Is(err, syscall.EAGAIN) {
+			e.Hint = "init does not answer: is it stopped or frozen?"
+		}
+		return e
 	}
 	conn := wire.Conn{Fd: fd}
 	defer conn.Close()
@@ -240,8 +244,9 @@ func killProcess(p state.Process) error {
 }
 
 // Delete removes a stopped (or created) container. With force it is killed
-// first, and whatever a killed rt has left behind is removed too. Errors:
-// fault.ErrRunning, fault.ErrNotExist (also with force: the caller decides).
+// first, and whatever a killed rt has left behind is removed too, and so is one
+// whose record cannot be used, with the process and the cgroup that it still
+// names. Errors: fault.ErrRunning, fault.ErrNotExist (also with force: the caller decides).
 func (r *Runtime) Delete(id string, force bool) error {
 	dir, err := r.lock(id)
 	if err != nil {
@@ -250,12 +255,17 @@ func (r *Runtime) Delete(id string, force bool) error {
 	defer dir.Close()
 	rec, err := dir.Load()
 	if errors.Is(err, state.ErrBroken) && force {
-		return dir.Remove() // killed before it made anything else
+		rec, err = dir.Salvage(), nil
 	}
 	if err != nil {
 		return err
 	}
 	c, err := r.container(rec, dir.Path())
+	if err != nil && force {
+		r.log.Warn("its cgroups, if there are any, stay: " + err.Error())
+		rec.Cgroup = nil
+		c, err = r.container(rec, dir.Path())
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package libcontainer
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -121,20 +122,27 @@ func (n *notifyProxy) pass() (ready bool) {
 	return ready
 }
 
-// translate is what the host gets of a container's message: pids of the
-// container's pid namespace and fds mean nothing to it. With READY=1 it is
+// passable are the keys of sd_notify(3) that say something of the service and
+// nothing of the service manager's own resources: no pids, which are those of
+// the container's pid namespace, no fds, no bus name, and nothing that a later
+// systemd will come to know.
+var passable = []string{
+	"READY", "STATUS", "RELOADING", "STOPPING", "ERRNO", "BUSERROR",
+	"WATCHDOG_USEC", "EXTEND_TIMEOUT_USEC", "MONOTONIC_USEC",
+}
+
+// translate is what the host gets of a container's message. With READY=1 it is
 // told the main pid.
 func translate(message string, pid int) (text string, ready bool) {
 	var b strings.Builder
 	for line := range strings.Lines(message) {
 		line = strings.TrimSuffix(line, "\n")
 		key, _, ok := strings.Cut(line, "=")
-		switch {
-		case !ok, key == "MAINPID", key == "BARRIER", strings.HasPrefix(key, "FD"):
+		// WATCHDOG=trigger would make the manager kill the service.
+		if line != "WATCHDOG=1" && (!ok || !slices.Contains(passable, key)) {
 			continue
-		case line == "READY=1":
-			ready = true
 		}
+		ready = ready || line == "READY=1"
 		b.WriteString(line + "\n")
 	}
 	if ready {

@@ -22,6 +22,12 @@ func TestTranslate(t *testing.T) {
 		{"garbage", "", false},
 		{"", "", false},
 		{"READY=10", "READY=10\n", false},
+		{"RELOADING=1\nMONOTONIC_USEC=5", "RELOADING=1\nMONOTONIC_USEC=5\n", false},
+		{"STOPPING=1\nERRNO=2\nBUSERROR=a.b\n", "STOPPING=1\nERRNO=2\nBUSERROR=a.b\n", false},
+		{"WATCHDOG_USEC=7\nEXTEND_TIMEOUT_USEC=8", "WATCHDOG_USEC=7\nEXTEND_TIMEOUT_USEC=8\n", false},
+		{"WATCHDOG=trigger\nMAINPIDFDID=3\nMAINPIDFD=1\nBUSNAME=x\nNOTIFYACCESS=all\nMEMORYPRESSURE=1", "", false},
+		{"VENDOR_NEW=1\nready=1\n READY=1\n=1\nREADY", "", false},
+		{"STATUS=a\x00MAINPID=1", "STATUS=a\x00MAINPID=1\n", false},
 	}
 	for _, test := range tests {
 		got, ready := translate(test.in, 42)

@@ -188,14 +188,32 @@ func sendPidfd(path string, pidfd int) error {
 }
 
 // writePidFile replaces the file in one step: who sees it, sees a whole pid.
+// The temporary file is always a new one: what somebody may have put in its
+// place is removed, never written to.
 func writePidFile(path string, pid int) error {
 	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
-	err := os.WriteFile(temp, []byte(strconv.Itoa(pid)), 0o644)
+	open := func() (*os.File, error) {
+		return os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o644)
+	}
+	f, err := open()
+	if errors.Is(err, os.ErrExist) {
+		if err = os.Remove(temp); err == nil {
+			f, err = open()
+		}
+	}
 	if err == nil {
-		err = os.Rename(temp, path)
+		_, err = f.WriteString(strconv.Itoa(pid))
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+		if err == nil {
+			err = os.Rename(temp, path)
+		}
+		if err != nil {
+			_ = os.Remove(temp)
+		}
 	}
 	if err != nil {
-		_ = os.Remove(temp)
 		var pe *os.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err

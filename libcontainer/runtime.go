@@ -72,6 +72,9 @@ type CreateOptions struct {
 // network file system, and finite because a hang must name itself.
 const initDeadline = 2 * time.Minute
 
+// startDeadline is how long start waits for a created init to take its call.
+const startDeadline = 10 * time.Second
+
 // removeDeadline bounds the wait for dying processes when a cgroup is removed.
 const removeDeadline = 10 * time.Second
 

@@ -73,6 +73,11 @@ func (l *launch) spawn() error {
 			s.CgroupFd = fd
 		}
 	}
+	// What the caller of rt has left open on exec must reach neither init nor
+	// a hook: a directory of the host is a way out of the container.
+	if err := sys.CloseFrom(3 + l.opts.PreserveFds); err != nil {
+		return fault.New("init", "", "close_range", err)
+	}
 	pid, pidfd, err := s.Start()
 	if err != nil {
 		return explainSpawn(err, l.ns, join)

@@ -111,12 +111,8 @@ static void join(int sock, const struct rt_enter *req, const int fds[])
 			die(sock, RT_STEP_SETNS, (int)i);
 }
 
-static void write_offsets(int sock, const struct rt_enter *req)
+static void write_offsets(int sock, const struct rt_enter *req, int fd)
 {
-	int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		die(sock, RT_STEP_OFFSETS, 0);
 	if (write(fd, req->offsets, req->offsets_len) != (ssize_t)req->offsets_len)
 		die(sock, RT_STEP_OFFSETS, 0);
 	if (close(fd) != 0)
@@ -139,23 +135,37 @@ static void go_on_in_child(int sock)
 	}
 }
 
-__attribute__((constructor)) static void nsenter(void)
+/* glibc hands main's arguments to constructors. */
+__attribute__((constructor)) static void nsenter(int argc, char **argv)
 {
 	const char *env = getenv(RT_ENTER_ENV);
 	struct rt_enter req;
 	int fds[RT_ENTER_MAX];
-	int sock;
+	int sock, offsets = -1;
 
-	if (!env)
+	if (!env || argc < 2 || strcmp(argv[1], "init") != 0)
 		return;
 	sock = atoi(env);
 	memset(&req, 0, sizeof(req));
 	receive(sock, &req, fds);
+	/* Opened before the next step makes the files of /proc/self root's. */
+	if (req.offsets_len) {
+		offsets = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+		if (offsets < 0)
+			die(sock, RT_STEP_OFFSETS, 0);
+	}
+	/*
+	 * Whoever has CAP_SYS_PTRACE in the user namespace that is joined could
+	 * take over a process of the host that comes in. Not one that is not
+	 * dumpable: that needs the capability where the program was executed.
+	 */
+	if (req.count && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		die(sock, RT_STEP_SETNS, 0);
 	join(sock, &req, fds);
 	if (req.unshare && unshare((int)req.unshare) != 0)
 		die(sock, RT_STEP_UNSHARE, 0);
 	if (req.offsets_len)
-		write_offsets(sock, &req);
+		write_offsets(sock, &req, offsets);
 	if (req.fork)
 		go_on_in_child(sock);
 	else

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/hook"
@@ -94,6 +95,9 @@ func named(step string, err error) error {
 // stands where it stands.
 func table() []step {
 	return []step{
+		// Go's other threads need no privilege for anything. First, while
+		// /proc is the host's.
+		{"threads", (*stage).demoteThreads},
 		// Into namespaces that exist, while the host's fds are at hand.
 		{"namespaces", (*stage).joinNamespaces},
 		// Files and mounts made below belong to the user namespace's root.
@@ -240,7 +244,11 @@ func (s *stage) waitForStart() error {
 			return err
 		}
 		s.conn = wire.Conn{Fd: fd}
-		// Whoever only looked whether we are here closes again.
+		// Whoever only looked whether we are here closes again; whoever
+		// hangs must not keep others out.
+		if err := sys.LimitWait(fd, callerDeadline); err != nil {
+			return err
+		}
 		if kind, _, _, err := s.conn.Recv(); err == nil && kind == wire.Start {
 			sys.Close(listener)
 			return nil
@@ -248,6 +256,9 @@ func (s *stage) waitForStart() error {
 		s.conn.Close()
 	}
 }
+
+// callerDeadline is how long who has connected may take to say "start".
+const callerDeadline = 10 * time.Second
 
 func (s *stage) startContainerHooks() error {
 	return hook.Run("startContainer", s.plan.StartContainer, "", s.plan.StartState)

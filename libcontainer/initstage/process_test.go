@@ -53,13 +53,16 @@ func TestProcessChild(t *testing.T) {
 		func() error { return setAffinity(p) },
 		func() error { return setPersonality(p) },
 		func() error { return setMemPolicy(p) },
-		func() error { return becomeUser(p, c.KeepAdmin) },
+		func() error { return becomeUser(p, c.KeepAdmin, false) },
 		func() error { return noNewPrivs(p) },
 		func() error { return setLimits(p) },
 	} {
 		if err := do(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if c.KeepAdmin {
+		useAdmin(p.Caps)
 	}
 	t.Fatal((&load.Program{Path: p.Args[0], Args: p.Args, Env: p.Env, BPF: c.BPF, Agent: -1}).Exec())
 }
@@ -161,8 +164,8 @@ func TestAttributes(t *testing.T) {
 			Rlimits: []plan.Rlimit{{Resource: unix.RLIMIT_NOFILE, Soft: 100, Hard: 200}}}, "ulimit -S -n 512;", "100\n200\n"},
 		"a raised hard limit for a user": {plan.Process{UID: 9, Caps: &plan.Caps{Last: 40}, Args: sh("ulimit -H -c"),
 			Rlimits: []plan.Rlimit{{Resource: unix.RLIMIT_CORE, Soft: 0, Hard: 5 << 10}}}, "ulimit -c 0;", "10\n"},
-		// Permissions: all for the possessor, view, read and search for the user.
-		"keyring":     {plan.Process{Keyring: "_ses.rt-test", Args: sh("grep _ses.rt-test /proc/keys | tr -s ' ' | cut -d' ' -f 5")}, "", "3f1b0000\n"},
+		// A ring without a name of its own is shown as _ses.
+		"keyring":     {plan.Process{NewKeyring: true, Args: sh("grep -c ' _ses: empty' /proc/keys")}, "", "1\n"},
 		"io priority": {plan.Process{IOPriority: &five, Args: []string{busybox, "ionice"}}, "", "idle\n"},
 		"personality": {plan.Process{Personality: &persona, Args: []string{busybox, "uname", "-m"}}, "", "i686\n"},
 		"scheduler": {plan.Process{Scheduler: &plan.Scheduler{Policy: unix.SCHED_BATCH, Nice: 3},

@@ -12,16 +12,32 @@ import (
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/sys"
+	"rt/nsenter"
 )
 
 // capSysAdmin is CAP_SYS_ADMIN's bit.
 const capSysAdmin = 1 << unix.CAP_SYS_ADMIN
 
+// demoteThreads leaves privileges to the main thread alone. A start that
+// follows at once, in a pid namespace of its own and without a hook of the
+// image's in between, leaves nobody time to profit by the other threads.
+func (s *stage) demoteThreads() error {
+	p := s.plan
+	if p.ListenFd == plan.None && !p.NotDumpable && len(p.StartContainer) == 0 {
+		return nil
+	}
+	if err := nsenter.DemoteOthers(p.Process.UID, p.Process.GID); err != nil {
+		return fault.New("", "", "take the privileges of init's other threads", err)
+	}
+	return nil
+}
+
 // becomeUser sets groups, gid, uid and the five capability sets. The order is
 // the kernel's: the bounding set needs CAP_SETPCAP and the ids CAP_SETUID and
 // CAP_SETGID, so they go first; ambient ones must be permitted and inheritable
-// already. keepAdmin leaves CAP_SYS_ADMIN permitted and effective besides.
-func becomeUser(p *plan.Process, keepAdmin bool) error {
+// already. keepAdmin leaves CAP_SYS_ADMIN permitted besides, not effective; see
+// useAdmin.
+func becomeUser(p *plan.Process, keepAdmin, userNS bool) error {
 	if p.Caps != nil {
 		if err := dropBounding(p.Caps); err != nil {
 			return err
@@ -33,7 +49,7 @@ func becomeUser(p *plan.Process, keepAdmin bool) error {
 			return fault.New("process", "", "prctl PR_SET_KEEPCAPS", err)
 		}
 	}
-	if err := setIDs(p); err != nil {
+	if err := setIDs(p, userNS); err != nil {
 		return err
 	}
 	if p.Caps == nil {
@@ -57,18 +73,19 @@ func dropBounding(c *plan.Caps) error {
 	return nil
 }
 
-func setIDs(p *plan.Process) error {
-	if !p.KeepGroups {
-		if err := sys.SetGroups(p.AdditionalGids); err != nil {
-			e := fault.New("process", "process.user.additionalGids", "setgroups", err)
-			switch {
-			case errors.Is(err, unix.EPERM):
-				e.Hint = "this user namespace may not set groups (/proc/self/setgroups)"
-			case errors.Is(err, unix.EINVAL):
-				e.Hint = "linux.gidMappings must map every one of them"
-			}
-			return e
+func setIDs(p *plan.Process, userNS bool) error {
+	// The caller's groups always go. Only where an unprivileged user's
+	// namespace denies setgroups, and none are asked for, do they stay.
+	err := sys.SetGroups(p.AdditionalGids)
+	if err != nil && !(userNS && errors.Is(err, unix.EPERM) && len(p.AdditionalGids) == 0) {
+		e := fault.New("process", "process.user.additionalGids", "setgroups", err)
+		switch {
+		case errors.Is(err, unix.EPERM):
+			e.Hint = "this user namespace may not set groups (/proc/self/setgroups)"
+		case errors.Is(err, unix.EINVAL):
+			e.Hint = "linux.gidMappings must map every one of them"
 		}
+		return e
 	}
 	if err := sys.SetGID(p.GID); err != nil {
 		return idError("process.user.gid", p.GID, "setresgid", "linux.gidMappings", err)
@@ -88,8 +105,8 @@ func idError(object string, id uint32, op, mappings string, err error) error {
 }
 
 func setCaps(c *plan.Caps, keepAdmin bool) error {
-	if keepAdmin && (c.Effective&c.Permitted)&capSysAdmin == 0 {
-		if sys.Capset(c.Effective|capSysAdmin, c.Permitted|capSysAdmin, c.Inheritable) == nil {
+	if keepAdmin && c.Permitted&capSysAdmin == 0 {
+		if sys.Capset(c.Effective, c.Permitted|capSysAdmin, c.Inheritable) == nil {
 			return nil
 		}
 		// Not there to be kept: the filter will tell, if it needs it.
@@ -98,6 +115,15 @@ func setCaps(c *plan.Caps, keepAdmin bool) error {
 		return fault.New("process", "process.capabilities", "capset", err)
 	}
 	return nil
+}
+
+// useAdmin makes the CAP_SYS_ADMIN that setCaps has kept effective, for loading
+// the filter.
+func useAdmin(c *plan.Caps) {
+	if c != nil && c.Effective&capSysAdmin == 0 {
+		// Without it the filter itself says what is missing.
+		_ = sys.Capset(c.Effective|capSysAdmin, c.Permitted|capSysAdmin, c.Inheritable)
+	}
 }
 
 // raiseAmbient never fails: a process that forbids ambient capabilities by its

@@ -40,6 +40,9 @@ func (s *stage) becomeProgram() error {
 	}
 	program := load.Program{Path: s.program, Args: p.Args, Env: p.Env, Agent: plan.None, Report: s.reportLast}
 	if f := s.seccomp; f != nil {
+		if !p.NoNewPrivileges {
+			useAdmin(p.Caps)
+		}
 		program.BPF, program.Flags, program.Strict = f.BPF, f.Flags, f.KillsThread
 		program.Agent, program.State = f.NotifyFd, f.NotifyState
 	}

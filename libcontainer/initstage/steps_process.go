@@ -52,7 +52,7 @@ func (s *stage) privilegedAttributes() error {
 	// CAP_SYS_ADMIN is for loading the filter without no_new_privs. execve
 	// takes it away; see package load.
 	keepAdmin := s.plan.SeccompFollows && !p.NoNewPrivileges
-	if err := becomeUser(p, keepAdmin); err != nil {
+	if err := becomeUser(p, keepAdmin, s.plan.UserNS); err != nil {
 		return err
 	}
 	if cwdErr != nil {
@@ -61,26 +61,31 @@ func (s *stage) privilegedAttributes() error {
 	if cwdErr != nil {
 		return cwdErr
 	}
+	// From here on init may be seen by processes of the container's user: in
+	// a shared pid namespace, or a hook of the image's. execve undoes it.
+	if err := sys.NotDumpable(); err != nil {
+		return fault.New("process", "", "prctl PR_SET_DUMPABLE", err)
+	}
 	return noNewPrivs(p)
 }
 
 // joinKeyring gives the container a session keyring of its own. A kernel
 // without keyrings has nothing that could be shared.
 func joinKeyring(p *plan.Process) error {
-	if p.Keyring == "" {
+	if !p.NewKeyring {
 		return nil
 	}
 	if p.KeyringLabel != "" {
 		if err := sys.WriteProcSelf("attr/keycreate", p.KeyringLabel); err != nil {
-			return fault.New("keyring", p.Keyring, "set its SELinux label", err)
+			return fault.New("keyring", "", "set its SELinux label", err)
 		}
 		defer func() { _ = sys.WriteProcSelf("attr/keycreate", "") }()
 	}
-	err := sys.JoinSessionKeyring(p.Keyring)
+	err := sys.NewSessionKeyring()
 	if err == nil || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
-	e := fault.New("keyring", p.Keyring, "join session keyring", err)
+	e := fault.New("keyring", "", "join session keyring", err)
 	switch {
 	case errors.Is(err, unix.EPERM):
 		e.Hint = "something around rt forbids keyctl; --no-new-keyring does without"

@@ -9,7 +9,8 @@ type Plan struct {
 	// order. User, pid and time namespaces are entered before init runs.
 	Join []Namespace
 	// NotDumpable: a joined pid namespace makes init visible to processes of
-	// another container before it is one of them.
+	// another container before it is one of them; init hides itself from the
+	// first step on.
 	NotDumpable bool
 	// UserNS says that init is in a user namespace with fresh or joined
 	// mappings and must become its uid and gid 0.

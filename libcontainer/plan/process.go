@@ -9,10 +9,7 @@ type Process struct {
 
 	UID, GID       uint32
 	AdditionalGids []uint32
-	// KeepGroups leaves the supplementary groups alone (setgroups is not
-	// possible, or the user asked for it).
-	KeepGroups bool
-	Umask      int // None: the caller's umask stays
+	Umask          int // None: the caller's umask stays
 
 	Terminal bool
 	// ConsoleFd is the socket to which init sends the pty's master.
@@ -32,8 +29,8 @@ type Process struct {
 	Affinity    []byte
 	Personality *uint64
 	MemPolicy   *MemPolicy
-	// Keyring: join a new session keyring of this name; "" = keep.
-	Keyring      string
+	// NewKeyring: leave the caller's session keyring for one of its own.
+	NewKeyring   bool
 	KeyringLabel string // SELinux label for the keyring
 	// PreserveFds is how many fds from 3 on reach the program.
 	PreserveFds int

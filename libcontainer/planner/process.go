@@ -42,13 +42,11 @@ func Process(s *specs.Spec, f Facts, o Options) (plan.Process, []string, error) 
 		SELinux:         s.Process.SelinuxLabel,
 		PreserveFds:     o.PreserveFds,
 	}
-	// A user namespace made by an unprivileged user mostly denies setgroups.
-	p.KeepGroups = f.Rootless && len(p.AdditionalGids) == 0
 	if b := s.Process.ConsoleSize; b != nil {
 		p.Width, p.Height = clamp16(b.Width), clamp16(b.Height)
 	}
 	if !o.NoNewKeyring {
-		p.Keyring, p.KeyringLabel = "_ses."+o.ContainerID, p.SELinux
+		p.NewKeyring, p.KeyringLabel = true, p.SELinux
 	}
 	var warnings []string
 	p.Caps, warnings = capabilities(s.Process.Capabilities, grantable(s, f), f.LastCap)

@@ -48,7 +48,7 @@ func TestProcessWhole(t *testing.T) {
 		Rlimits:   []plan.Rlimit{{Resource: unix.RLIMIT_NOFILE, Name: "RLIMIT_NOFILE", Soft: 10, Hard: math.MaxUint64}},
 		Scheduler: &plan.Scheduler{Policy: 1, Priority: 3, Flags: 1, Cpuset: true}, IOPriority: ptr(2<<13 | 4),
 		Personality: ptr(uint64(8)), MemPolicy: &plan.MemPolicy{Mode: 2 | 1<<15, Nodes: []uint64{5}},
-		Keyring: "_ses.web", KeyringLabel: "u:r:t:s0", PreserveFds: 2,
+		NewKeyring: true, KeyringLabel: "u:r:t:s0", PreserveFds: 2,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -62,7 +62,7 @@ func TestProcessLeast(t *testing.T) {
 		t.Fatal(warnings, err)
 	}
 	want := plan.Process{Args: []string{"x"}, Env: []string{}, Cwd: "/", Umask: plan.None, ConsoleFd: plan.None,
-		KeepGroups: true, Caps: &plan.Caps{Last: 40}}
+		Caps: &plan.Caps{Last: 40}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

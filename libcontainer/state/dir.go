@@ -97,6 +97,17 @@ func load(dir int, id string) (*Record, error) {
 	return r, nil
 }
 
+// Salvage returns as much as can be believed of a record that Load calls broken
+// (one of another rt, a damaged one): Init and Cgroup, or neither. Init still
+// has to be compared with who runs, see [Process.Alive].
+func (d *Dir) Salvage() *Record {
+	data, err := sys.ReadSmall(d.fd, recordName, maxRecord)
+	if err != nil {
+		return &Record{ID: d.id}
+	}
+	return salvage(data, d.id)
+}
+
 // Remove deletes the directory with all that is in it and ends the lock. What
 // it cannot delete it names; the rest is gone and Remove can be tried again.
 func (d *Dir) Remove() error {

@@ -89,10 +89,36 @@ func decode(data []byte, id string) (*Record, error) {
 		return nil, fmt.Errorf("%s: format %d, this rt reads %d", recordName, r.Version, recordVersion)
 	case r.ID != id:
 		return nil, fmt.Errorf("%s: it is of container %q", recordName, r.ID)
-	case r.Init.Pid < 0 || r.Init.Pid == 1 || r.Init.Pid > maxPid:
+	case !r.Init.possible():
 		return nil, fmt.Errorf("%s: pid %d", recordName, r.Init.Pid)
 	}
 	return &r, nil
+}
+
+// possible: it is none (pid 0), or one that a container's init can be.
+func (p Process) possible() bool { return p.Pid == 0 || p.Pid > 1 && p.Pid <= maxPid }
+
+// salvage reads of a record that decode refuses what it takes to end its
+// container: the init, if it is named in full, and the cgroup. A record of
+// another container says nothing of this one.
+func salvage(data []byte, id string) *Record {
+	r := &Record{ID: id}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil {
+		return r
+	}
+	var named string
+	if raw, ok := fields["id"]; ok && json.Unmarshal(raw, &named) == nil && named != id {
+		return r
+	}
+	var init Process
+	if json.Unmarshal(fields["init"], &init) == nil && init.possible() && init.Start != 0 {
+		r.Init = init
+	}
+	if raw := fields["cgroup"]; string(raw) != "null" {
+		r.Cgroup = raw
+	}
+	return r
 }
 
 // maxPid is the kernel's PID_MAX_LIMIT on 64-bit machines.

@@ -265,6 +265,45 @@ func TestBroken(t *testing.T) {
 	})
 }
 
+// Of a record that cannot be used, what ends its container is still read.
+func TestSalvage(t *testing.T) {
+	const init, cgroup = `"init":{"pid":42,"start":7}`, `"cgroup":{"manager":"v2"}`
+	full := &Record{ID: "web1", Init: Process{Pid: 42, Start: 7}, Cgroup: json.RawMessage(`{"manager":"v2"}`)}
+	none := &Record{ID: "web1"}
+	for name, test := range map[string]struct {
+		content string
+		want    *Record
+	}{
+		"other format":     {`{"version":2,"id":"web1",` + init + `,` + cgroup + `}`, full},
+		"no version":       {`{` + init + `,` + cgroup + `}`, full},
+		"garbled fields":   {`{"version":"1","id":7,"created":0,"owner":"root","hooks":[],` + init + `,` + cgroup + `}`, full},
+		"cgroup only":      {`{"version":2,"init":{"pid":"42"},` + cgroup + `}`, &Record{ID: "web1", Cgroup: full.Cgroup}},
+		"init only":        {`{"version":2,` + init + `,"cgroup":null}`, &Record{ID: "web1", Init: full.Init}},
+		"no start":         {`{"version":2,"init":{"pid":42}}`, none},
+		"pid 1":            {`{"version":2,"init":{"pid":1,"start":7}}`, none},
+		"pid -1":           {`{"version":2,"init":{"pid":-1,"start":7}}`, none},
+		"pid of no one":    {`{"version":2,"init":{"pid":99999999,"start":7}}`, none},
+		"of another":       {`{"version":2,"id":"web2",` + init + `,` + cgroup + `}`, none},
+		"cut":              {`{"version":1,"id":"web1",` + init, none},
+		"empty":            {``, none},
+		"no object at all": {`[1]`, none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			d := reserve(t, s, "web1")
+			if err := os.WriteFile(filepath.Join(s.Path(), "web1", recordName), []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, d.Salvage()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if diff := cmp.Diff(none, reserve(t, open(t), "web1").Salvage()); diff != "" {
+		t.Errorf("no record (-want +got):\n%s", diff)
+	}
+}
+
 // checkBroken: named by every reader, taken for a create, removable.
 func checkBroken(t *testing.T, s *Store) {
 	t.Helper()
@@ -522,6 +561,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"id":"web1","init":{"pid":7,"start":9}}`))
 	f.Add([]byte(`{"version":1,"id":"web1","hooks":{"poststop":[{"path":"/x"}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if r := salvage(data, "web1"); r.Init.Pid < 0 || r.Init.Pid == 1 || r.ID != "web1" {
+			t.Errorf("salvaged %+v", r)
+		}
 		r, err := decode(data, "web1")
 		if err != nil {
 			return

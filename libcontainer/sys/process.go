@@ -88,40 +88,12 @@ func SetMemPolicy(mode int, nodes []uint64) error {
 	return rawErr(errno)
 }
 
-// JoinSessionKeyring gives the caller a new session keyring of that name and
-// lets its user search it (keyctl(2)).
-func JoinSessionKeyring(name string) error {
-	id, err := unix.KeyctlJoinSessionKeyring(name)
-	if err != nil {
-		return err
-	}
-	const userSearch = 0x00080000
-	text, err := unix.KeyctlString(unix.KEYCTL_DESCRIBE, id)
-	if err != nil {
-		return err
-	}
-	perm, err := keyPermissions(text)
-	if err != nil || perm&userSearch != 0 {
-		return err
-	}
-	return unix.KeyctlSetperm(id, perm|userSearch)
-}
-
-// keyPermissions takes the permission mask out of KEYCTL_DESCRIBE's answer:
-// "type;uid;gid;perm;description", perm in hexadecimal.
-func keyPermissions(text string) (uint32, error) {
-	start, field := 0, 0
-	for i := range len(text) {
-		if text[i] != ';' {
-			continue
-		}
-		if field == 3 {
-			perm, err := strconv.ParseUint(text[start:i], 16, 32)
-			return uint32(perm), err
-		}
-		start, field = i+1, field+1
-	}
-	return 0, unix.EBADMSG
+// NewSessionKeyring gives the caller a session keyring of its own (keyctl(2),
+// KEYCTL_JOIN_SESSION_KEYRING without a name). A name would join a ring that
+// somebody else may have made under it, with keys in it.
+func NewSessionKeyring() error {
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+	return err
 }
 
 // Umask sets the file mode creation mask.

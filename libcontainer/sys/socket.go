@@ -5,6 +5,7 @@ package sys
 
 import (
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,6 +81,38 @@ func Connect(path string) (int, error) {
 		return -1, err
 	}
 	return fd, nil
+}
+
+// ConnectWithin is Connect that does not wait longer than limit, 0 for not at
+// all, for a place in the listener's queue. EAGAIN: somebody listens, and has
+// no time.
+func ConnectWithin(path string, limit time.Duration) (int, error) {
+	flags := unix.SOCK_STREAM | unix.SOCK_CLOEXEC
+	if limit == 0 {
+		flags |= unix.SOCK_NONBLOCK
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, flags, 0)
+	if err != nil {
+		return -1, err
+	}
+	if limit > 0 {
+		tv := unix.NsecToTimeval(limit.Nanoseconds())
+		err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv)
+	}
+	if err == nil {
+		err = retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// LimitWait lets a read from the socket fail with EAGAIN after limit.
+func LimitWait(fd int, limit time.Duration) error {
+	tv := unix.NsecToTimeval(limit.Nanoseconds())
+	return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 }
 
 // Listen returns a listening stream socket bound to path, mode 0600.

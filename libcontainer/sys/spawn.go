@@ -16,7 +16,8 @@ type Spawn struct {
 	Exe  int
 	Argv []string
 	Env  []string
-	// Files are the child's fds 0, 1, 2, …; nothing else reaches it.
+	// Files are the child's fds 0, 1, 2, …; of the caller's others those
+	// reach it that are not close-on-exec.
 	Files []uintptr
 	// Cloneflags are the namespaces to make, CLONE_NEW*.
 	Cloneflags uintptr

@@ -31,7 +31,7 @@ func imports() map[string][]string {
 			"libcontainer/rootfs", // opens the mounts' sources on the parent's side
 		},
 		"rt/libcontainer/planner":   {"libcontainer/spec", "libcontainer/plan"},
-		"rt/libcontainer/initstage": {"libcontainer/plan", "libcontainer/rootfs", "libcontainer/wire", "libcontainer/hook", "seccomp/load"},
+		"rt/libcontainer/initstage": {"libcontainer/plan", "libcontainer/rootfs", "libcontainer/wire", "libcontainer/hook", "nsenter", "seccomp/load"},
 		"rt/libcontainer/rootfs":    {"libcontainer/plan"},
 		"rt/libcontainer/hook":      {"libcontainer/plan"},
 		"rt/libcontainer/wire":      {"libcontainer/plan"},
