@@ -168,17 +168,18 @@ func (l *launch) listen() (err error) {
 }
 
 // converse brings init from its first breath to created. The order matters:
-// cgroups and id maps before the plan, because init relies on both; the filter
+// cgroups and id maps before the plan, because init relies on both, and because
+// an unprivileged user knows only then which cgroups there are; the filter
 // after it, because compiling may take longer than all of the mounts.
 func (l *launch) converse() error {
+	if err := l.attachCgroup(); err != nil {
+		return err
+	}
 	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())
 	if err != nil {
 		return err
 	}
 	l.rt.warn(warnings)
-	if err := l.attachCgroup(); err != nil {
-		return err
-	}
 	// Up to here init dies with us. From the plan on it may hang in a
 	// mount, and who deletes it must know its pid.
 	if err := l.identify(); err != nil {

@@ -80,17 +80,28 @@ func (r *Root) subsystem(m *plan.Mount, dir int, h *plan.CgroupHierarchy, attrs 
 // In its cgroup namespace that is the same mount as a new one (the same
 // superblock, the same root) for half of the system calls, and there are ten.
 func hierarchy(h *plan.CgroupHierarchy, bind bool, attrs uint64) (mount int, err error) {
-	if !bind && (h.Options == "" || h.BindSource == "") {
-		fstype, data := "cgroup2", []string(nil)
-		if h.Options != "" {
-			fstype, data = "cgroup", strings.Split(h.Options, ",")
-		}
-		mount, err = newFileSystem(fstype, "cgroup", nil, data, attrs)
-		refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)
-		if !refused || h.BindSource == "" {
+	v1 := h.Options != ""
+	if bind || v1 && h.BindSource != "" {
+		mount, err = ownDirectory(h, attrs)
+		if err == nil || bind {
 			return mount, err
 		}
+		// Without privilege the container has no directory of its own.
 	}
+	fstype, data := "cgroup2", []string(nil)
+	if v1 {
+		fstype, data = "cgroup", strings.Split(h.Options, ",")
+	}
+	mount, err = newFileSystem(fstype, "cgroup", nil, data, attrs)
+	refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)
+	if refused && h.BindSource != "" {
+		return ownDirectory(h, attrs)
+	}
+	return mount, err
+}
+
+// ownDirectory is a clone of the container's directory in the hierarchy.
+func ownDirectory(h *plan.CgroupHierarchy, attrs uint64) (mount int, err error) {
 	if h.BindSource == "" {
 		return plan.None, unix.ENOENT
 	}

@@ -42,6 +42,12 @@ func TestRootless(t *testing.T) {
 			spec := c.Spec
 			spec.Linux.CgroupsPath = ""
 			spec.Linux.Resources = nil
+			if c.Runtime.Is("rt") { // without a cgroup of its own, too
+				spec.Mounts = append(spec.Mounts, specs.Mount{
+					Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup",
+					Options: []string{"nosuid", "noexec", "nodev", "ro"},
+				})
+			}
 			spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: uid, Size: 1}, {ContainerID: 1, HostID: sub, Size: 65536}}
 			spec.Linux.UIDMappings, spec.Linux.GIDMappings = ids, ids
