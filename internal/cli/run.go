@@ -50,8 +50,15 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 func forwarded() <-chan os.Signal {
 	const rtmin = 34 // glibc's SIGRTMIN; systemd as init listens on +3 and +4
 	c := make(chan os.Signal, 64)
-	signal.Notify(c, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+	for _, s := range [...]os.Signal{
+		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
-		syscall.SIGPWR, syscall.Signal(rtmin+3), syscall.Signal(rtmin+4))
+		syscall.SIGPWR, syscall.Signal(rtmin + 3), syscall.Signal(rtmin + 4),
+	} {
+		// Under nohup a hangup is not meant for the container either.
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
 	return c
 }

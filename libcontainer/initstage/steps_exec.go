@@ -35,6 +35,7 @@ func (s *stage) becomeProgram() error {
 	if err := sys.CloseFrom(3 + p.PreserveFds); err != nil {
 		return fault.New("exec", "", "close_range", err)
 	}
+	sys.DefaultThreadSignals()
 	if err := setLimits(p); err != nil {
 		return err
 	}

@@ -160,9 +160,21 @@ func (c *LastCalls) raw() (LastStage, syscall.Errno) {
 // DefaultSIGSYS takes SIGSYS from the Go runtime, which would answer the first
 // forbidden call with a crash report on the container's stderr: the signal's
 // default action ends the process (SECCOMP_RET_TRAP).
-func DefaultSIGSYS() {
+func DefaultSIGSYS() { defaultAction(uintptr(unix.SIGSYS)) }
+
+// DefaultThreadSignals takes back what the caller of rt may have done to the two
+// signals that C libraries keep for their threads: GNU make has its children
+// ignore them, which execve would hand on. All others either have a handler of
+// the Go runtime, and execve takes that back, or are the caller's to ignore
+// (nohup(1)).
+func DefaultThreadSignals() {
+	defaultAction(32)
+	defaultAction(33)
+}
+
+func defaultAction(signal uintptr) {
 	var action [4]uint64 // struct sigaction of the kernel: all zero is SIG_DFL
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGSYS), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
 
 // ExitGroup ends the process at once, all threads, without any clean-up.
