@@ -2,7 +2,9 @@ package rootfs
 
 // dev.go fills the container's /dev: nodes, links, the console. Everything
 // goes through the fd of the directory or of the mount on it, so that an image
-// whose /dev is a link has no say in where things land.
+// whose /dev is a link has no say in where things land, and nothing is made in
+// a mount that the container shares with the host: only in its root's own mount
+// and in the one on /dev.
 
 import (
 	"errors"
@@ -47,13 +49,39 @@ func (r *Root) fillDev() (err error) {
 	return r.ptmx()
 }
 
-// makeDir opens the directory at unsafePath, made if missing.
+// makeDir opens the directory at unsafePath, made if missing. It is one in
+// which devices may be made.
 func (r *Root) makeDir(unsafePath string) (int, error) {
 	fd, err := sys.OpenIn(r.fd, unsafePath, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) {
-		fd, err = makeIn(r.fd, unsafePath, directory, false)
+		w := walk{root: r.fd, at: r.fd, rest: components(unsafePath), may: r.own}
+		fd, err = w.end(directory)
 	}
-	return fd, err
+	if err != nil {
+		return plan.None, err
+	}
+	if err := r.own(fd); err != nil {
+		sys.Close(fd)
+		return plan.None, err
+	}
+	return fd, nil
+}
+
+// own says whether the directory lies on a mount in which rt may make files of
+// its own accord. Where a link of the image leads into any other mount, which
+// may be a directory of the host, the configuration has not asked for them.
+// Mount ids tell, with or without a mount namespace of the container's own: an
+// id is not used again while an fd holds its mount.
+func (r *Root) own(dir int) error {
+	st, err := sys.StatFd(dir)
+	if err != nil {
+		return fmt.Errorf("statx: %w", err)
+	}
+	if st.Mnt_id == r.stat.Mnt_id || r.plan.DevMount != plan.None && r.dev != plan.None && st.Mnt_id == r.devs.Mnt_id {
+		return nil
+	}
+	return fault.New("", "", "", errors.New("leads to another mount")).
+		WithHint("mount a tmpfs on /dev, or remove the link from the image; rt makes devices only in the root's own mount and in the one on /dev")
 }
 
 // devLink makes a link in /dev. Whatever an image has there instead stays:
@@ -108,7 +136,7 @@ func (r *Root) device(d *plan.Device) error {
 	err := sys.MakeNodeAt(parent, name, d.Type|d.Mode, d.Major, d.Minor)
 	switch {
 	case err == nil:
-		return own(d, parent, name)
+		return chown(d, parent, name)
 	case errors.Is(err, unix.EEXIST):
 		return r.existing(d, parent, name)
 	case errors.Is(err, unix.EPERM) && d.Type != unix.S_IFIFO:
@@ -117,8 +145,8 @@ func (r *Root) device(d *plan.Device) error {
 	return fmt.Errorf("mknod: %w", err)
 }
 
-// own gives the new node its owner, once the name is known to lead to it.
-func own(d *plan.Device, parent int, name string) error {
+// chown gives the new node its owner, once the name is known to lead to it.
+func chown(d *plan.Device, parent int, name string) error {
 	if d.UID == 0 && d.GID == 0 {
 		return nil
 	}

@@ -112,3 +112,82 @@ func TestNoMountNamespace(t *testing.T) {
 		t.Errorf("mounts of the namespace: %s", rep.Host)
 	}
 }
+
+// An image whose link leads from where devices are made to a host directory
+// that the configuration binds elsewhere: nothing may be made in it.
+func TestDevLeadsIntoABind(t *testing.T) {
+	for name, test := range map[string]struct {
+		link, to string
+		device   string
+		console  bool
+		object   string
+	}{
+		"dev":               {link: "/dev", to: "/vol", object: "devices: /dev"},
+		"new directory":     {link: "/dev", to: "/vol/new/dir", object: "devices: /dev"},
+		"hop":               {link: "/dev", to: "/data/../vol", object: "devices: /dev"},
+		"console":           {link: "/dev", to: "/vol", console: true, object: "devices: /dev"},
+		"device elsewhere":  {link: "/opt", to: "/vol", device: "/opt/mine", object: "devices: linux.devices[0] /opt/mine"},
+		"device in the way": {link: "/opt", to: "/vol", device: "/opt/new/mine", object: "devices: linux.devices[0] /opt/new/mine"},
+		"device in a bind":  {link: "/opt", to: "/data", device: "/vol/mine", object: "devices: linux.devices[0] /vol/mine"},
+		"below dev":         {link: "/dev/my", to: "/vol", device: "/dev/my/mine", object: "devices: linux.devices[0] /dev/my/mine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, root := newRoot(t)
+			write(t, base+"/host/ptmx", "host")
+			write(t, base+"/host/thing", "host")
+			if err := os.RemoveAll(root + test.link); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(test.to, root+test.link); err != nil {
+				t.Fatal(err)
+			}
+			s := newSpec(root, specs.Mount{Destination: "/vol", Type: "bind", Source: base + "/host", Options: []string{"rbind"}})
+			if test.device != "" {
+				s.Linux.Devices = []specs.LinuxDevice{{Path: test.device, Type: "c", Major: 1, Minor: 5}}
+			}
+			before := snapshot(t, base+"/host")
+			for _, mountNS := range []bool{true, false} {
+				j := &job{Spec: s, Console: test.console}
+				var rep report
+				if mountNS {
+					rep = run(t, j)
+				} else {
+					dropNamespace(s, specs.MountNamespace)
+					j.Share, j.Facts = t.TempDir(), factsOf()
+					rep = trySource(t, j)
+				}
+				if after := snapshot(t, base+"/host"); after != before {
+					t.Errorf("made in the host's directory:\n%s\nwas:\n%s", after, before)
+				}
+				if want := test.object + ": leads to another mount"; rep.Err != want {
+					t.Errorf("%q, want %q", rep.Err, want)
+				}
+			}
+		})
+	}
+}
+
+// A link that stays in the image, and one into the /dev that is mounted, are
+// the image's own business.
+func TestDevLinkInTheImage(t *testing.T) {
+	_, root := newRoot(t)
+	for link, to := range map[string]string{"/dev": "/data/dev", "/opt": "/dev/sub"} {
+		if err := os.RemoveAll(root + link); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, root+link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mounts := range map[string][]specs.Mount{
+		"own /dev": nil,
+		"tmpfs":    {{Destination: "/dev", Type: "tmpfs", Options: []string{"mode=755"}}},
+	} {
+		s := newSpec(root, mounts...)
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/opt/mine", Type: "c", Major: 1, Minor: 5}}
+		rep := mustRun(t, &job{Spec: s, Console: true, Look: []string{"/dev/null", "/dev/sub/mine"}})
+		if rep.Look["/dev/null"].Rdev != "1:3" || rep.Look["/dev/sub/mine"].Rdev != "1:5" {
+			t.Errorf("%s: %+v", name, rep.Look)
+		}
+	}
+}

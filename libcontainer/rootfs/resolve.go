@@ -35,6 +35,8 @@ type walk struct {
 	rest  []string
 	links int
 	plain bool // refuse links
+	// may says whether something may be made in the directory; nil: always.
+	may func(dir int) error
 }
 
 // makeIn opens unsafePath inside root (O_PATH) and makes what is missing:
@@ -42,6 +44,12 @@ type walk struct {
 // link anywhere is refused with ELOOP.
 func makeIn(root int, unsafePath string, want kind, plain bool) (int, error) {
 	w := walk{root: root, at: root, rest: components(unsafePath), plain: plain}
+	return w.end(want)
+}
+
+// end walks to the end.
+func (w *walk) end(want kind) (int, error) {
+	root := w.root
 	for range 1024 { // each round takes one component, or loses one race
 		if len(w.rest) == 0 {
 			break
@@ -136,6 +144,11 @@ func (w *walk) open(name string, want kind) (int, error) {
 }
 
 func (w *walk) create(name string, want kind) error {
+	if w.may != nil {
+		if err := w.may(w.at); err != nil {
+			return err
+		}
+	}
 	if want == directory {
 		return sys.MakeDirAt(w.at, name, 0o755)
 	}
