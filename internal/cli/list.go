@@ -69,10 +69,13 @@ func (a *app) table(list []*libcontainer.State) error {
 	w := tabwriter.NewWriter(a.out, 12, 1, 3, ' ', 0)
 	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
 	for _, s := range list {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", cell(s.ID), s.Pid, s.Status, cell(s.Bundle), s.Created.Format(time.RFC3339Nano), cell(s.Owner))
 	}
 	return w.Flush()
 }
+
+// cell is a text in a table: printable, and in one line.
+func cell(s string) string { return strings.ReplaceAll(printable(s), "\n", `\x0a`) }
 
 // missingIsEmpty forgives a default state root for not being there.
 func missingIsEmpty(c *cli.Context, err error) error {

@@ -7,6 +7,9 @@ package cli
 //     containerd shim shows its users the msg of the last error there;
 //   - with --log-format json and no --log stderr gets the JSON line instead.
 //
+// Texts hold names that an image, a config.json or a hook has chosen: on stderr
+// nothing in them steers the terminal, see printable. The log quotes by itself.
+//
 // An execve that `run` could not do stands on stderr without a prefix, like a
 // shell's: users of runc compare the line.
 
@@ -16,6 +19,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,15 +42,42 @@ func (s *sink) report(err error) int {
 	if s.file == nil && s.json {
 		return exitCode(err)
 	}
-	if bare {
-		fmt.Fprintln(s.stderr, text)
-	} else {
-		fmt.Fprintln(s.stderr, "rt: "+text)
+	if !bare {
+		text = "rt: " + text
 	}
+	fmt.Fprintln(s.stderr, printable(text))
 	if hint != "" {
-		fmt.Fprintln(s.stderr, "hint: "+hint)
+		fmt.Fprintln(s.stderr, "hint: "+printable(hint))
 	}
 	return exitCode(err)
+}
+
+// printable escapes what a terminal would act on instead of showing it, as Go
+// does in a string (\x1b): control characters but the newline, of which texts of
+// several lines are made, and bytes that are not UTF-8.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, steers) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1, r < utf8.RuneSelf && steers(r):
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case steers(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteString(s[:size])
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// steers: C0, DEL and C1 (ECMA-48), and what reorders the line (Unicode TR9).
+func steers(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r)
 }
 
 // explain takes an error apart. bare: it is to stand alone on its line.

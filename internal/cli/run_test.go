@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rt/libcontainer"
 	"rt/libcontainer/fault"
 )
 
@@ -128,6 +129,10 @@ func TestReport(t *testing.T) {
 		{"plain", "rt: x\n", errors.New("x\n"), 1},
 		{"exec", "exec /run.sh: no such file or directory\nhint: the interpreter is missing\n", exec, 1},
 		{"usage", "rt: y\nhint: see rt run --help\n", &usage{"run", errors.New("y")}, 1},
+		{"lines", "rt: config:\n  a: x\n  b: y\n", errors.New("config:\n  a: x\n  b: y"), 1},
+		{"steering", "rt: create a\\x1b[2Jb: \\x0d\\x07ü€\\x7f\\u009b1m\\xff\\u202e\nhint: rm \\x1b]0;x\\x07\n",
+			fault.New("create a\x1b[2Jb", "\r\aü€\x7f\u009b1m\xff\u202e", "", nil).WithHint("rm \x1b]0;x\a"), 1},
+		{"steering exec", "exec /\\x1b[0m: no such file or directory\n", execError{fault.New("exec", "/\x1b[0m", "", syscall.ENOENT)}, 1},
 		{"several", "rt: x\nrt: y\n", failures{errors.New("x"), errors.New("y")}, 1},
 	} {
 		var stderr strings.Builder
@@ -138,6 +143,20 @@ func TestReport(t *testing.T) {
 		if diff := cmp.Diff(test.want, stderr.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// What a bundle's path holds does not reach the terminal either.
+func TestListTable(t *testing.T) {
+	var out strings.Builder
+	a := &app{out: &out}
+	if err := a.table([]*libcontainer.State{{ID: "web1", Status: "running", Bundle: "/b\x1b[2J\n\t\xffü", Owner: "o\x9b\u009b"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(out.String(), "\n")
+	want := "web1        0           running     /b\\x1b[2J\\x0a\\x09\\xffü   0001-01-01T00:00:00Z   o\\x9b\\u009b\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
