@@ -214,7 +214,7 @@ func (c *container) removeCgroup() error {
 	if c.cg == nil {
 		return nil
 	}
-	if c.rec.PrivatePids {
+	if c.rec.PrivatePids && c.rec.Init.Pid != 0 {
 		if members, err := c.cg.Procs(); err == nil && c.strangers(members) {
 			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays: others are in it")
 			return nil
@@ -259,6 +259,9 @@ func (c *container) poststop() {
 		return
 	}
 	st, err := hookStateJSON(c.rec, Stopped, 0)
+	if err == nil {
+		err = sys.CloseFrom(3) // see spawn
+	}
 	if err == nil {
 		// Each runs whatever became of the one before it.
 		for _, h := range planner.Hooks(c.rec.Hooks.Poststop) {

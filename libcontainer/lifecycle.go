@@ -148,6 +148,9 @@ func (c *container) poststart() error {
 	}
 	st, err := hookStateJSON(c.rec, Running, c.rec.Init.Pid)
 	if err == nil {
+		err = sys.CloseFrom(3) // see spawn
+	}
+	if err == nil {
 		err = hook.Run("poststart", planner.Hooks(c.rec.Hooks.Poststart), c.rec.Bundle, st)
 	}
 	if err == nil {
