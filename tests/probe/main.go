@@ -31,6 +31,12 @@ func main() {
 		fetch(args[0])
 	case "write": // PATH: open PATH for writing and say what came of it
 		write(args[0])
+	case "hunt": // SECONDS OUT: try to get at each process that is born, and say so in OUT
+		hunt(number(args), args[1])
+	case "plant": // KEYRING: join it, open it to all, put a key into it, stay
+		plant(args[0])
+	case "planted": // print whether the key of another's plant is found
+		planted()
 	default:
 		fatal("unknown probe " + os.Args[1])
 	}
