@@ -120,7 +120,7 @@ func (l *launch) create(own bool) (err error) {
 		}
 	}
 	if err := l.spawn(); err != nil {
-		return err
+		return l.explainDeath(err)
 	}
 	if err := l.converse(); err != nil {
 		return l.explainDeath(err)
@@ -343,8 +343,13 @@ func waitChannel(pid int) string {
 // explainDeath gives the end of the socket a reason: the signal or status that
 // init died with.
 func (l *launch) explainDeath(err error) error {
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
+	if l.init == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
 		return err
+	}
+	// What init had to say may still lie in the socket: it can fail before
+	// we have sent it everything.
+	if kind, payload, _, rerr := l.conn.Recv(); rerr == nil && kind == wire.Fault {
+		return wire.DecodeFault(payload)
 	}
 	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
 		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -170,5 +171,27 @@ func TestErrorLineForm(t *testing.T) {
 	}
 	if n := strings.Count(r.Stderr, "/nowhere"); n > 2 {
 		t.Errorf("the error is printed more than once: %v", r)
+	}
+}
+
+// TestErrorBeforeTheFilter: init fails at once, while the runtime is still
+// busy with a filter that nobody has compiled before. What init said must not
+// be lost to the broken pipe that the runtime runs into.
+func TestErrorBeforeTheFilter(t *testing.T) {
+	data, err := os.ReadFile("../bench/testdata/docker-config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docker specs.Spec
+	if err := json.Unmarshal(data, &docker); err != nil {
+		t.Fatal(err)
+	}
+	for errno := uint(71); errno < 76; errno++ { // each is a filter of its own
+		c := harness.New(t, sh("true"))
+		c.Runtime.Only(t, "has a socket to speak through")
+		c.Spec.Linux.Seccomp = docker.Linux.Seccomp
+		c.Spec.Linux.Seccomp.DefaultErrnoRet = &errno
+		c.Spec.Mounts = append([]specs.Mount{{Destination: "/mnt", Type: "nosuchfs", Source: "none"}}, c.Spec.Mounts...)
+		c.Run().WantFailure(t, "mounts[0] /mnt", "no such device")
 	}
 }
