@@ -59,7 +59,7 @@ func writeMap(pid int, file, helper, text string) error {
 		return err
 	}
 	args := append([]string{strconv.Itoa(pid)}, strings.Fields(text)...)
-	cmd := exec.Command(helper, args...)
+	cmd := exec.Command(findHelper(helper), args...)
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
@@ -74,6 +74,19 @@ func writeMap(pid int, file, helper, text string) error {
 		e.Hint = "the mapped ids must be yours in /etc/subuid and /etc/subgid"
 	}
 	return e
+}
+
+// findHelper looks for the program in PATH, or, where the caller has none, as
+// conmon calls its runtime, in the usual places.
+func findHelper(name string) string {
+	if os.Getenv("PATH") == "" {
+		for _, dir := range []string{"/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/"} {
+			if _, err := os.Stat(dir + name); err == nil {
+				return dir + name
+			}
+		}
+	}
+	return name
 }
 
 // writeProc writes a file of /proc/PID in one write, as the id maps need.

@@ -63,7 +63,8 @@ func TestRootless(t *testing.T) {
 			if err := harness.CopyFile(c.Runtime.Path, runtime, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			line := strings.Join([]string{"cd /; XDG_RUNTIME_DIR=" + run, runtime, "run --bundle", c.Dir, c.ID}, " ")
+			// No PATH either: conmon calls with next to no environment.
+			line := strings.Join([]string{"cd /; unset PATH; export XDG_RUNTIME_DIR=" + run + ";", runtime, "run --bundle", c.Dir, c.ID}, " ")
 			cmd := exec.Command("runuser", "-u", name, "--", "sh", "-c", line)
 			harness.Exec(t, cmd).WantOutput(t, test.stdout)
 			if c.Runtime.Is("rt") {
