@@ -6,12 +6,8 @@ package libcontainer
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -227,73 +223,6 @@ func (l *launch) converse() error {
 	return l.receiveConsole()
 }
 
-// attachCgroup makes the cgroup, sets its limits and puts init into it, where
-// spawn has not done so already.
-func (l *launch) attachCgroup() error {
-	if l.cg.Record().Manager == cgroups.ManagerV2 {
-		return nil
-	}
-	if err := l.createCgroup(); err != nil {
-		return err
-	}
-	return l.cg.Attach(l.init.pid)
-}
-
-func (l *launch) createCgroup() error {
-	res := l.resources()
-	if l.fewPids() {
-		early := *res
-		early.Pids = nil
-		res = &early
-	}
-	err := l.cg.Create(res)
-	l.rt.warn(l.cg.Warnings())
-	return err
-}
-
-// initPids is what init itself needs: the threads of its Go runtime, and hooks.
-const initPids = 32
-
-// fewPids: with this limit init could not even start. It is set when init is
-// ready; the threads that are there stay, and end with execve.
-func (l *launch) fewPids() bool {
-	res := l.resources()
-	return res != nil && res.Pids != nil && res.Pids.Limit != nil && *res.Pids.Limit >= 0 && *res.Pids.Limit < initPids
-}
-
-// privileged sets what the root of a user namespace may not set for itself.
-func (l *launch) privileged(p *plan.Plan) error {
-	if !p.UserNS {
-		return nil
-	}
-	if adj := p.Process.OOMScoreAdj; adj != nil {
-		if err := sys.SetOOMScoreAdj(l.init.pid, *adj); err != nil {
-			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", l.init.pid), err).
-				WithHint("lowering it needs CAP_SYS_RESOURCE")
-		}
-	}
-	for _, limit := range p.Process.Rlimits {
-		if err := sys.RaiseHard(l.init.pid, limit.Resource, limit.Hard); err != nil {
-			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).
-				WithHint("raising a hard limit needs CAP_SYS_RESOURCE")
-		}
-	}
-	return nil
-}
-
-// identify records init and the cgroups that are now the container's.
-func (l *launch) identify() error {
-	process, err := state.Identify(l.init.pid)
-	if err != nil {
-		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read start time", err)
-	}
-	l.rec.Init = process
-	if err := setCgroup(l.rec, l.cg.Record()); err != nil {
-		return err
-	}
-	return l.dir.Save(l.rec)
-}
-
 // runtimeHooks runs prestart and createRuntime while init waits at the
 // barrier.
 func (l *launch) runtimeHooks() error {
@@ -313,58 +242,6 @@ func (l *launch) runtimeHooks() error {
 		return err
 	}
 	return l.conn.Send(wire.Go, nil, nil)
-}
-
-// expect waits for a message, init's death or the deadline, whichever comes
-// first.
-func (l *launch) expect(kind wire.Kind, what string) error {
-	i, err := sys.Readable(initDeadline, l.conn.Fd)
-	if err != nil {
-		return fault.New("init", "", "poll", err)
-	}
-	if i < 0 {
-		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
-			fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(l.init.pid))).
-			WithHint("a mount source on a dead network file system hangs like this")
-	}
-	_, _, err = l.conn.Expect(kind)
-	return err
-}
-
-// waitChannel is the kernel function that pid sleeps in (proc_pid_wchan(5)).
-func waitChannel(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
-	if err != nil || len(b) == 0 {
-		return "unknown"
-	}
-	return string(b)
-}
-
-// explainDeath gives the end of the socket a reason: the signal or status that
-// init died with.
-func (l *launch) explainDeath(err error) error {
-	if l.init == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
-		return err
-	}
-	// What init had to say may still lie in the socket: it can fail before
-	// we have sent it everything.
-	if kind, payload, _, rerr := l.conn.Recv(); rerr == nil && kind == wire.Fault {
-		return wire.DecodeFault(payload)
-	}
-	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
-		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))
-	}
-	status, werr := sys.Reap(l.init.pidfd)
-	if werr != nil {
-		return fault.New("init", "", "waitid", werr)
-	}
-	code := exitCode(status)
-	l.init.status = &code
-	e := fault.New("init", "", "", fmt.Errorf("died before it was ready: %s", describe(status)))
-	if status.Signaled() && l.wasOOMKilled() {
-		e.Hint = "the container's memory limit is too small even for its start: raise linux.resources.memory.limit"
-	}
-	return e
 }
 
 // commit records the container. Before it, init dies with us; after it, init
@@ -388,44 +265,4 @@ func (l *launch) commit(own bool) error {
 
 func (l *launch) container() *container {
 	return &container{rt: l.rt, dir: l.dir, rec: l.rec, cg: l.cg, path: l.dir.Path()}
-}
-
-// undo destroys what create began, unless that has happened already. Its own
-// errors are logged: the first error is the one to return.
-func (l *launch) undo(c *container) {
-	if l.console != nil {
-		l.console.close()
-	}
-	sys.CloseAll(l.sent)
-	if l.listenFd >= 0 {
-		sys.Close(l.listenFd)
-	}
-	if l.init != nil {
-		l.init.kill()
-	}
-	if l.conn.Fd >= 0 {
-		l.conn.Close()
-	}
-	if l.init == nil {
-		c.rec.Hooks = nil // poststop undoes what was never done
-	}
-	if !c.gone {
-		if err := c.destroy(); err != nil {
-			l.rt.log.Warn("cleaning up: " + err.Error())
-		}
-	}
-	l.dir.Close()
-}
-
-// kill ends the process and takes its status.
-func (c *child) kill() {
-	if c.status != nil {
-		return
-	}
-	_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
-	if status, err := sys.Reap(c.pidfd); err == nil {
-		code := exitCode(status)
-		c.status = &code
-	}
-	sys.Close(c.pidfd)
 }

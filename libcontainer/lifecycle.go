@@ -4,8 +4,6 @@ package libcontainer
 
 import (
 	"errors"
-	"os"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -162,90 +160,6 @@ func (c *container) poststart() error {
 	return err
 }
 
-// Kill sends sig to the container's init, or with all to every process in its
-// cgroup. Errors: fault.ErrNotRunning, fault.ErrNotExist.
-func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
-	c, err := r.read(id)
-	if err != nil {
-		return err
-	}
-	alive := c.rec.Init.Alive()
-	// Without a pid namespace of its own the container's other processes
-	// outlive init: KILL must reach them too.
-	group := all || (sig == sys.SIGKILL && !c.rec.PrivatePids)
-	if group && c.cg != nil {
-		members, err := c.cg.Procs()
-		if err != nil {
-			return err
-		}
-		if len(members) > 0 {
-			return c.cg.Kill(sig)
-		}
-	}
-	if !alive {
-		if all {
-			return nil
-		}
-		return fault.New("", id, "", fault.ErrNotRunning)
-	}
-	return signalProcess(c.rec.Init, sig)
-}
-
-// signalProcess signals exactly this process, never one that got its pid.
-func signalProcess(p state.Process, sig syscall.Signal) error {
-	pidfd, err := openProcess(p)
-	if err != nil {
-		return err
-	}
-	defer sys.Close(pidfd)
-	if err := sys.PidfdSignal(pidfd, sig); err != nil {
-		if errors.Is(err, syscall.ESRCH) {
-			err = fault.ErrNotRunning
-		}
-		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err)
-	}
-	return nil
-}
-
-// openProcess returns a pidfd of the process. The start time is compared after
-// the fd is held: from then on the pid cannot change hands.
-func openProcess(p state.Process) (int, error) {
-	pidfd, err := sys.PidfdOpen(p.Pid)
-	if err == nil && !p.Alive() {
-		sys.Close(pidfd)
-		err = syscall.ESRCH
-	}
-	if errors.Is(err, syscall.ESRCH) {
-		err = fault.ErrNotRunning
-	}
-	if err != nil {
-		return -1, fault.New("", "pid "+strconv.Itoa(p.Pid), "", err)
-	}
-	return pidfd, nil
-}
-
-// killProcess kills the process and waits until it is dead.
-func killProcess(p state.Process) error {
-	pidfd, err := openProcess(p)
-	if errors.Is(err, fault.ErrNotRunning) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer sys.Close(pidfd)
-	if err := sys.PidfdSignal(pidfd, sys.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err)
-	}
-	i, err := sys.Readable(removeDeadline, pidfd)
-	if err == nil && i < 0 {
-		err = errors.New("still alive 10s after SIGKILL")
-		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err).
-			WithHint("it hangs in the kernel: see /proc/" + strconv.Itoa(p.Pid) + "/wchan")
-	}
-	return err
-}
-
 // Delete removes a stopped (or created) container. With force it is killed
 // first, and whatever a killed rt has left behind is removed too, and so is one
 // whose record cannot be used, with the process and the cgroup that it still
@@ -283,61 +197,4 @@ func (r *Runtime) Delete(id string, force bool) error {
 		}
 	}
 	return c.destroy()
-}
-
-// Wait waits until the container's init has ended and returns its exit status
-// as a shell counts (128+n for signal n). Errors: fault.ErrNotExist; or the
-// status cannot be known because init was reaped before anybody asked.
-func (r *Runtime) Wait(id string) (int, error) {
-	c, err := r.read(id)
-	if err != nil {
-		return 0, err
-	}
-	unknown := fault.New("wait", id, "", errors.New("it has ended and its exit status is gone")).
-		WithHint("call rt wait before the container ends")
-	pidfd, err := openProcess(c.rec.Init)
-	if errors.Is(err, fault.ErrNotRunning) {
-		return 0, unknown
-	}
-	if err != nil {
-		return 0, err
-	}
-	defer sys.Close(pidfd)
-	if _, err := sys.Readable(0, pidfd); err != nil {
-		return 0, fault.New("wait", id, "poll", err)
-	}
-	if status, ok := zombieStatus(c.rec.Init); ok {
-		return exitCode(status), nil
-	}
-	// Reaped already, or about to be: the kernel keeps the status for
-	// holders of a pidfd (Linux 6.15).
-	if err := sys.Hangup(pidfd); err != nil {
-		return 0, fault.New("wait", id, "poll", err)
-	}
-	if status, ok, err := sys.ExitStatus(pidfd); err == nil && ok {
-		return exitCode(status), nil
-	}
-	return 0, unknown
-}
-
-// zombieStatus reads the exit status of a process that nobody has reaped yet:
-// field 52 of /proc/PID/stat.
-func zombieStatus(p state.Process) (syscall.WaitStatus, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/stat")
-	if err != nil {
-		return 0, false
-	}
-	st, err := state.ParseStat(b)
-	if err != nil || st.Start != p.Start || st.State != 'Z' {
-		return 0, false
-	}
-	return syscall.WaitStatus(st.ExitCode), true
-}
-
-// exitCode is a wait status as a shell counts it.
-func exitCode(s syscall.WaitStatus) int {
-	if s.Signaled() {
-		return 128 + int(s.Signal())
-	}
-	return s.ExitStatus()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +47,7 @@ func TestProcessChild(t *testing.T) {
 	}
 	p := &c.Process
 	for _, do := range []func() error{
-		func() error { return joinKeyring(p) },
+		func() error { return joinAnother(p) },
 		func() error { return raiseLimits(p) },
 		func() error { return setScheduler(p) },
 		func() error { return setIOPriority(p) },
@@ -65,6 +66,28 @@ func TestProcessChild(t *testing.T) {
 		useAdmin(p.Caps)
 	}
 	t.Fatal((&load.Program{Path: p.Args[0], Args: p.Args, Env: p.Env, BPF: c.BPF, Agent: -1}).Exec())
+}
+
+// joinAnother is joinKeyring, and an error when the ring is still the caller's.
+func joinAnother(p *plan.Process) error {
+	ring := func() int {
+		id, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, true)
+		if err != nil {
+			return 0
+		}
+		return id
+	}
+	if !p.NewKeyring {
+		return joinKeyring(p)
+	}
+	before := ring()
+	if err := joinKeyring(p); err != nil {
+		return err
+	}
+	if after := ring(); after == 0 || after == before {
+		return fmt.Errorf("session keyring %d before, %d after", before, after)
+	}
+	return nil
 }
 
 // become runs the child under a shell prefix and gives its output.
@@ -164,8 +187,7 @@ func TestAttributes(t *testing.T) {
 			Rlimits: []plan.Rlimit{{Resource: unix.RLIMIT_NOFILE, Soft: 100, Hard: 200}}}, "ulimit -S -n 512;", "100\n200\n"},
 		"a raised hard limit for a user": {plan.Process{UID: 9, Caps: &plan.Caps{Last: 40}, Args: sh("ulimit -H -c"),
 			Rlimits: []plan.Rlimit{{Resource: unix.RLIMIT_CORE, Soft: 0, Hard: 5 << 10}}}, "ulimit -c 0;", "10\n"},
-		// A ring without a name of its own is shown as _ses.
-		"keyring":     {plan.Process{NewKeyring: true, Args: sh("grep -c ' _ses: empty' /proc/keys")}, "", "1\n"},
+		"keyring":     {plan.Process{NewKeyring: true, Args: sh("echo another")}, "", "another\n"},
 		"io priority": {plan.Process{IOPriority: &five, Args: []string{busybox, "ionice"}}, "", "idle\n"},
 		"personality": {plan.Process{Personality: &persona, Args: []string{busybox, "uname", "-m"}}, "", "i686\n"},
 		"scheduler": {plan.Process{Scheduler: &plan.Scheduler{Policy: unix.SCHED_BATCH, Nice: 3},

@@ -1,0 +1,108 @@
+package libcontainer
+
+// launch_fail.go: waiting for init with a deadline, and what happens when it
+// does not answer: the reason is found and everything is undone.
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
+)
+
+// expect waits for a message, init's death or the deadline, whichever comes
+// first.
+func (l *launch) expect(kind wire.Kind, what string) error {
+	i, err := sys.Readable(initDeadline, l.conn.Fd)
+	if err != nil {
+		return fault.New("init", "", "poll", err)
+	}
+	if i < 0 {
+		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
+			fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(l.init.pid))).
+			WithHint("a mount source on a dead network file system hangs like this")
+	}
+	_, _, err = l.conn.Expect(kind)
+	return err
+}
+
+// waitChannel is the kernel function that pid sleeps in (proc_pid_wchan(5)).
+func waitChannel(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+	if err != nil || len(b) == 0 {
+		return "unknown"
+	}
+	return string(b)
+}
+
+// explainDeath gives the end of the socket a reason: the signal or status that
+// init died with.
+func (l *launch) explainDeath(err error) error {
+	if l.init == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
+		return err
+	}
+	// What init had to say may still lie in the socket: it can fail before
+	// we have sent it everything.
+	if kind, payload, _, rerr := l.conn.Recv(); rerr == nil && kind == wire.Fault {
+		return wire.DecodeFault(payload)
+	}
+	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
+		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))
+	}
+	status, werr := sys.Reap(l.init.pidfd)
+	if werr != nil {
+		return fault.New("init", "", "waitid", werr)
+	}
+	code := exitCode(status)
+	l.init.status = &code
+	e := fault.New("init", "", "", fmt.Errorf("died before it was ready: %s", describe(status)))
+	if status.Signaled() && l.wasOOMKilled() {
+		e.Hint = "the container's memory limit is too small even for its start: raise linux.resources.memory.limit"
+	}
+	return e
+}
+
+// undo destroys what create began, unless that has happened already. Its own
+// errors are logged: the first error is the one to return.
+func (l *launch) undo(c *container) {
+	if l.console != nil {
+		l.console.close()
+	}
+	sys.CloseAll(l.sent)
+	if l.listenFd >= 0 {
+		sys.Close(l.listenFd)
+	}
+	if l.init != nil {
+		l.init.kill()
+	}
+	if l.conn.Fd >= 0 {
+		l.conn.Close()
+	}
+	if l.init == nil {
+		c.rec.Hooks = nil // poststop undoes what was never done
+	}
+	if !c.gone {
+		if err := c.destroy(); err != nil {
+			l.rt.log.Warn("cleaning up: " + err.Error())
+		}
+	}
+	l.dir.Close()
+}
+
+// kill ends the process and takes its status.
+func (c *child) kill() {
+	if c.status != nil {
+		return
+	}
+	_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+	if status, err := sys.Reap(c.pidfd); err == nil {
+		code := exitCode(status)
+		c.status = &code
+	}
+	sys.Close(c.pidfd)
+}

@@ -1,0 +1,81 @@
+package libcontainer
+
+// launch_init.go: what is done to an init that has been started and has not yet
+// got its plan: cgroups, privileges, its place in the record.
+
+import (
+	"fmt"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+)
+
+// attachCgroup makes the cgroup, sets its limits and puts init into it, where
+// spawn has not done so already.
+func (l *launch) attachCgroup() error {
+	if l.cg.Record().Manager == cgroups.ManagerV2 {
+		return nil
+	}
+	if err := l.createCgroup(); err != nil {
+		return err
+	}
+	return l.cg.Attach(l.init.pid)
+}
+
+func (l *launch) createCgroup() error {
+	res := l.resources()
+	if l.fewPids() {
+		early := *res
+		early.Pids = nil
+		res = &early
+	}
+	err := l.cg.Create(res)
+	l.rt.warn(l.cg.Warnings())
+	return err
+}
+
+// initPids is what init itself needs: the threads of its Go runtime, and hooks.
+const initPids = 32
+
+// fewPids: with this limit init could not even start. It is set when init is
+// ready; the threads that are there stay, and end with execve.
+func (l *launch) fewPids() bool {
+	res := l.resources()
+	return res != nil && res.Pids != nil && res.Pids.Limit != nil && *res.Pids.Limit >= 0 && *res.Pids.Limit < initPids
+}
+
+// privileged sets what the root of a user namespace may not set for itself.
+func (l *launch) privileged(p *plan.Plan) error {
+	if !p.UserNS {
+		return nil
+	}
+	if adj := p.Process.OOMScoreAdj; adj != nil {
+		if err := sys.SetOOMScoreAdj(l.init.pid, *adj); err != nil {
+			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", l.init.pid), err).
+				WithHint("lowering it needs CAP_SYS_RESOURCE")
+		}
+	}
+	for _, limit := range p.Process.Rlimits {
+		if err := sys.RaiseHard(l.init.pid, limit.Resource, limit.Hard); err != nil {
+			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).
+				WithHint("raising a hard limit needs CAP_SYS_RESOURCE")
+		}
+	}
+	return nil
+}
+
+// identify records init and the cgroups that are now the container's.
+func (l *launch) identify() error {
+	process, err := state.Identify(l.init.pid)
+	if err != nil {
+		return fault.New("state", fmt.Sprintf("pid %d", l.init.pid), "read start time", err)
+	}
+	l.rec.Init = process
+	if err := setCgroup(l.rec, l.cg.Record()); err != nil {
+		return err
+	}
+	return l.dir.Save(l.rec)
+}

@@ -1,0 +1,71 @@
+package libcontainer
+
+// wait.go: the exit status of a container, for whoever is not its parent.
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+)
+
+// Wait waits until the container's init has ended and returns its exit status
+// as a shell counts (128+n for signal n). Errors: fault.ErrNotExist; or the
+// status cannot be known because init was reaped before anybody asked.
+func (r *Runtime) Wait(id string) (int, error) {
+	c, err := r.read(id)
+	if err != nil {
+		return 0, err
+	}
+	unknown := fault.New("wait", id, "", errors.New("it has ended and its exit status is gone")).
+		WithHint("call rt wait before the container ends")
+	pidfd, err := openProcess(c.rec.Init)
+	if errors.Is(err, fault.ErrNotRunning) {
+		return 0, unknown
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer sys.Close(pidfd)
+	if _, err := sys.Readable(0, pidfd); err != nil {
+		return 0, fault.New("wait", id, "poll", err)
+	}
+	if status, ok := zombieStatus(c.rec.Init); ok {
+		return exitCode(status), nil
+	}
+	// Reaped already, or about to be: the kernel keeps the status for
+	// holders of a pidfd (Linux 6.15).
+	if err := sys.Hangup(pidfd); err != nil {
+		return 0, fault.New("wait", id, "poll", err)
+	}
+	if status, ok, err := sys.ExitStatus(pidfd); err == nil && ok {
+		return exitCode(status), nil
+	}
+	return 0, unknown
+}
+
+// zombieStatus reads the exit status of a process that nobody has reaped yet:
+// field 52 of /proc/PID/stat.
+func zombieStatus(p state.Process) (syscall.WaitStatus, bool) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	st, err := state.ParseStat(b)
+	if err != nil || st.Start != p.Start || st.State != 'Z' {
+		return 0, false
+	}
+	return syscall.WaitStatus(st.ExitCode), true
+}
+
+// exitCode is a wait status as a shell counts it.
+func exitCode(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}
