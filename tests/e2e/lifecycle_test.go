@@ -465,3 +465,29 @@ func awaitFile(t *testing.T, path string) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// TestKeep: what run leaves behind on request is a stopped container.
+func TestKeep(t *testing.T) {
+	c := harness.New(t, sh("exit 3"))
+	c.Runtime.Only(t, "--keep came with runc 1.1 and does not keep its cgroup")
+	c.Run("--keep").WantExit(t, 3)
+	if got := c.Status(); got.Status != specs.StateStopped {
+		t.Errorf("status %q", got.Status)
+	}
+	c.OK("delete", c.ID)
+	c.CheckGone()
+}
+
+// TestRunTellsOOM: a program that the kernel killed for want of memory is not
+// just an exit status.
+func TestRunTellsOOM(t *testing.T) {
+	c := harness.New(t, sh("tail /dev/zero"))
+	c.Runtime.Only(t, "exits with 137 and says nothing")
+	limit := int64(32 << 20)
+	c.Spec.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	r := c.Run()
+	r.WantExit(t, 137)
+	if !strings.Contains(r.Stderr, "memory limit is used up") {
+		t.Errorf("no word of the OOM: %s", r)
+	}
+}

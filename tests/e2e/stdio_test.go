@@ -198,3 +198,19 @@ func TestCreatedInitHoldsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestPidfdSocket(t *testing.T) {
+	c := harness.New(t, sh("sleep 100"))
+	c.Runtime.Only(t, "--pidfd-socket came with runc 1.2")
+	accept := harness.Console(t, c.Host("pidfd.sock"))
+	c.Create("--pidfd-socket", c.Host("pidfd.sock"))
+	pidfd := accept()
+	defer pidfd.Close()
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("Pid:\t%d\n", c.Status().Pid); !strings.Contains(string(info), want) {
+		t.Errorf("the fd is not of init: %q wanted in\n%s", want, info)
+	}
+}
