@@ -60,7 +60,11 @@ func (r *Root) setRoot(fd int) (err error) {
 func (r *Root) separate() (err error) {
 	if f := r.plan.HostPropagation; f != 0 {
 		if err := sys.SetTreePropagation(f&^unix.MS_REC, f&unix.MS_REC != 0); err != nil {
-			return fault.New("mounts", "/", "set the propagation of the host's tree", err)
+			e := fault.New("mounts", "/", "set the propagation of the host's tree", err)
+			if errors.Is(err, unix.EINVAL) {
+				e.Hint = "rt runs in a chroot that is no mount point: bind-mount the directory on itself before the chroot"
+			}
+			return e
 		}
 		return nil
 	}

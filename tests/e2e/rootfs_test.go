@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -132,4 +134,47 @@ func TestMissingSource(t *testing.T) {
 		t.Errorf("the JSON path is not named: %v", r)
 	}
 	c.CheckGone()
+}
+
+// TestInAChroot: "/" that is no mount point is told, with the way out; where it
+// is one, containers run as anywhere.
+func TestInAChroot(t *testing.T) {
+	c := harness.New(t, sh("echo in"))
+	c.Runtime.Only(t, "has the kernel's word alone")
+	c.Save()
+	dir := c.Host("chroot")
+	for _, sub := range []string{"proc", "sys", "dev", "b"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := harness.CopyFile(c.Runtime.Path, filepath.Join(dir, "rt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	mount := func(source, target, fstype string, flags uintptr) {
+		t.Helper()
+		if err := syscall.Mount(source, target, fstype, flags, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Unmount(target, syscall.MNT_DETACH) })
+	}
+	run := func() harness.Result {
+		t.Helper()
+		cmd := exec.Command("/rt", "--root", "/state", "run", "--bundle", "/b", c.ID)
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir}
+		return harness.Exec(t, cmd)
+	}
+	fill := func() {
+		t.Helper()
+		mount("proc", filepath.Join(dir, "proc"), "proc", 0)
+		mount("/sys", filepath.Join(dir, "sys"), "", syscall.MS_BIND|syscall.MS_REC)
+		mount("/dev", filepath.Join(dir, "dev"), "", syscall.MS_BIND|syscall.MS_REC)
+		mount(c.Dir, filepath.Join(dir, "b"), "", syscall.MS_BIND)
+	}
+	fill()
+	run().WantFailure(t, "hint: rt runs in a chroot that is no mount point")
+	mount(dir, dir, "", syscall.MS_BIND)
+	fill()
+	run().WantOutput(t, "in\n")
 }
