@@ -3,10 +3,8 @@ package libcontainer
 // container.go: a container that is recorded on disk, its status, and its end.
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/user"
 	"strconv"
 
@@ -75,11 +73,7 @@ func (r *Runtime) store(id string) (*state.Store, error) {
 	if err := state.ValidID(id); err != nil {
 		return nil, err
 	}
-	store, err := state.Open(r.opts.Root, false)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fault.New("", id, "", fault.ErrNotExist)
-	}
-	return store, err
+	return state.Open(r.opts.Root, false)
 }
 
 // read reads a container without its lock.
@@ -101,12 +95,8 @@ func (r *Runtime) container(rec *state.Record, path string) (*container, error) 
 	if len(rec.Cgroup) == 0 {
 		return c, nil
 	}
-	var cg cgroups.Record
-	err := json.Unmarshal(rec.Cgroup, &cg)
-	if err == nil {
-		c.cg, err = cgroups.Load(cg)
-	}
-	if err != nil {
+	var err error
+	if c.cg, err = cgroups.LoadJSON(rec.Cgroup); err != nil {
 		return nil, fault.New("state", rec.ID, "cgroup", err)
 	}
 	return c, nil
@@ -238,6 +228,14 @@ func (c *container) strangers(pids []int) bool {
 	return false
 }
 
+// cleanUp is destroy on the way out with another error, which is the one to
+// return: its own is logged.
+func (c *container) cleanUp() {
+	if err := c.destroy(); err != nil {
+		c.rt.log.Warn("cleaning up: " + err.Error())
+	}
+}
+
 // killAll ends init and with it its pid namespace. Without one of its own the
 // other processes outlive init: then every process of the cgroup is killed.
 func (c *container) killAll() error {
@@ -258,21 +256,25 @@ func (c *container) poststop() {
 	if c.rec.Hooks == nil {
 		return
 	}
-	st, err := hookStateJSON(c.rec, Stopped, 0)
-	if err == nil {
-		err = sys.CloseFrom(3) // see spawn
-	}
-	if err == nil {
-		// Each runs whatever became of the one before it.
-		for _, h := range planner.Hooks(c.rec.Hooks.Poststop) {
-			if herr := hook.Run("poststop", []plan.Hook{h}, c.rec.Bundle, st); herr != nil {
-				err = errors.Join(err, herr)
-			}
+	// Each runs whatever became of the one before it.
+	for _, h := range planner.Hooks(c.rec.Hooks.Poststop) {
+		if err := c.runHooks("poststop", []plan.Hook{h}, Stopped, 0); err != nil {
+			c.rt.log.Warn(err.Error())
 		}
 	}
+}
+
+// runHooks runs hooks in the runtime's own namespaces, without the fds that
+// rt's caller has left open on exec (see spawn).
+func (c *container) runHooks(kind string, list []plan.Hook, status string, pid int) error {
+	st, err := hookStateJSON(c.rec, status, pid)
 	if err != nil {
-		c.rt.log.Warn(err.Error())
+		return err
 	}
+	if err := sys.CloseFrom(3); err != nil {
+		return fault.New(kind+" hooks", "", "close_range", err)
+	}
+	return hook.Run(kind, list, c.rec.Bundle, st)
 }
 
 // report waits for the answer to a start: the end of the connection is

@@ -4,8 +4,6 @@ package libcontainer
 
 import (
 	"os"
-	"strings"
-	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -13,17 +11,6 @@ import (
 	"rt/libcontainer/spec"
 	"rt/libcontainer/sys"
 )
-
-// inUserNamespace says whether the caller's user namespace is not the host's:
-// only the host's maps everything to itself (user_namespaces(7)).
-var inUserNamespace = sync.OnceValue(func() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false // no procfs or a kernel without user namespaces
-	}
-	f := strings.Fields(string(b))
-	return len(f) != 3 || f[0] != "0" || f[1] != "0" || f[2] != "4294967295"
-})
 
 // appArmorEnabled: the kernel module is on (Documentation/admin-guide/LSM).
 func appArmorEnabled() bool {

@@ -44,7 +44,7 @@ type launch struct {
 // child is a process of ours.
 type child struct {
 	pid, pidfd int
-	status     *int // once it is reaped: as a shell counts
+	reaped     bool
 }
 
 // prepare reads and checks the bundle: nothing on the host changes.
@@ -156,7 +156,7 @@ func (l *launch) resources() *specs.LinuxResources {
 
 // listen makes the socket on which a created init waits for `start`.
 func (l *launch) listen() (err error) {
-	l.listenFd, err = sys.Listen("/proc/self/fd/" + strconv.Itoa(l.dir.Fd()) + "/" + startSocket)
+	l.listenFd, err = sys.Listen(l.dir.SocketPath(startSocket))
 	if err != nil {
 		return fault.New("state", startSocket, "bind", err)
 	}

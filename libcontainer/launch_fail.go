@@ -6,7 +6,6 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -43,7 +42,7 @@ func waitChannel(pid int) string {
 // explainDeath gives the end of the socket a reason: the signal or status that
 // init died with.
 func (l *launch) explainDeath(err error) error {
-	if l.init == nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isPipe(err) {
+	if l.init == nil || !isHangup(err) {
 		return err
 	}
 	// What init had to say may still lie in the socket: it can fail before
@@ -58,8 +57,7 @@ func (l *launch) explainDeath(err error) error {
 	if werr != nil {
 		return fault.New("init", "", "waitid", werr)
 	}
-	code := exitCode(status)
-	l.init.status = &code
+	l.init.reaped = true
 	e := fault.New("init", "", "", fmt.Errorf("died before it was ready: %s", describe(status)))
 	if status.Signaled() && l.wasOOMKilled() {
 		e.Hint = "the container's memory limit is too small even for its start: raise linux.resources.memory.limit"
@@ -87,22 +85,17 @@ func (l *launch) undo(c *container) {
 		c.rec.Hooks = nil // poststop undoes what was never done
 	}
 	if !c.gone {
-		if err := c.destroy(); err != nil {
-			l.rt.log.Warn("cleaning up: " + err.Error())
-		}
+		c.cleanUp()
 	}
 	l.dir.Close()
 }
 
-// kill ends the process and takes its status.
+// kill ends the process, unless it is dead and reaped, and closes its pidfd.
 func (c *child) kill() {
-	if c.status != nil {
-		return
-	}
-	_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
-	if status, err := sys.Reap(c.pidfd); err == nil {
-		code := exitCode(status)
-		c.status = &code
+	if !c.reaped {
+		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+		_, _ = sys.Reap(c.pidfd)
+		c.reaped = true
 	}
 	sys.Close(c.pidfd)
 }

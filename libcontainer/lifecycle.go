@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"rt/libcontainer/fault"
-	"rt/libcontainer/hook"
 	"rt/libcontainer/planner"
 	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
@@ -124,9 +123,7 @@ func (c *container) start(conn wire.Conn) error {
 		// runtime.md, "Lifecycle", step 7).
 		var e *fault.Error
 		if errors.As(err, &e) && strings.HasPrefix(e.Step, "error running startContainer hook") {
-			if derr := c.destroy(); derr != nil {
-				c.rt.log.Warn("cleaning up: " + derr.Error())
-			}
+			c.cleanUp()
 		}
 		return err
 	}
@@ -144,19 +141,11 @@ func (c *container) poststart() error {
 	if c.rec.Hooks == nil || len(c.rec.Hooks.Poststart) == 0 {
 		return nil
 	}
-	st, err := hookStateJSON(c.rec, Running, c.rec.Init.Pid)
-	if err == nil {
-		err = sys.CloseFrom(3) // see spawn
-	}
-	if err == nil {
-		err = hook.Run("poststart", planner.Hooks(c.rec.Hooks.Poststart), c.rec.Bundle, st)
-	}
+	err := c.runHooks("poststart", planner.Hooks(c.rec.Hooks.Poststart), Running, c.rec.Init.Pid)
 	if err == nil {
 		return nil
 	}
-	if derr := c.destroy(); derr != nil {
-		c.rt.log.Warn("cleaning up: " + derr.Error())
-	}
+	c.cleanUp()
 	return err
 }
 

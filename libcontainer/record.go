@@ -54,7 +54,6 @@ func newRecord(o CreateOptions, s *specs.Spec, ns planner.Namespaces) *state.Rec
 		Created:     time.Now().UTC(),
 		Owner:       os.Geteuid(),
 		Annotations: s.Annotations,
-		Keep:        o.Keep,
 		PrivatePids: ns.New&unix.CLONE_NEWPID != 0,
 		NoProcess:   s.Process == nil,
 	}
@@ -66,9 +65,6 @@ func newRecord(o CreateOptions, s *specs.Spec, ns planner.Namespaces) *state.Rec
 	}
 	if s.Hooks != nil && len(s.Hooks.Poststart)+len(s.Hooks.Poststop) > 0 {
 		r.Hooks = &specs.Hooks{Poststart: s.Hooks.Poststart, Poststop: s.Hooks.Poststop}
-	}
-	if s.Linux != nil {
-		r.Namespaces = s.Linux.Namespaces
 	}
 	return r
 }

@@ -242,6 +242,8 @@ func describe(s syscall.WaitStatus) string {
 	return "signal " + strconv.Itoa(int(s.Signal())) + " (" + s.Signal().String() + ")"
 }
 
-func isPipe(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+// isHangup: the other end of a socket is gone.
+func isHangup(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"rt/libcontainer/sys"
 )
 
 // RuntimeOptions say where containers are kept and how the host is used.
@@ -85,5 +87,5 @@ func (r *Runtime) rootless() bool {
 	case "false":
 		return false
 	}
-	return os.Geteuid() != 0 || inUserNamespace()
+	return os.Geteuid() != 0 || sys.InUserNamespace()
 }

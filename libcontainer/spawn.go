@@ -15,6 +15,7 @@ import (
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/planner"
+	"rt/libcontainer/spec"
 	"rt/libcontainer/sys"
 	"rt/libcontainer/wire"
 	"rt/nsenter"
@@ -166,24 +167,12 @@ func closeNamespaces(list []plan.Namespace) {
 	}
 }
 
+// nsName is the specification's name of a CLONE_NEW* bit.
 func nsName(flag uint64) string {
-	switch flag {
-	case unix.CLONE_NEWNS:
-		return "mount"
-	case unix.CLONE_NEWPID:
-		return "pid"
-	case unix.CLONE_NEWNET:
-		return "network"
-	case unix.CLONE_NEWUTS:
-		return "uts"
-	case unix.CLONE_NEWIPC:
-		return "ipc"
-	case unix.CLONE_NEWUSER:
-		return "user"
-	case unix.CLONE_NEWCGROUP:
-		return "cgroup"
-	case unix.CLONE_NEWTIME:
-		return "time"
+	for _, t := range spec.NamespaceTypes() {
+		if uint64(planner.NamespaceFlag(t)) == flag {
+			return string(t)
+		}
 	}
 	return fmt.Sprintf("%#x", flag)
 }

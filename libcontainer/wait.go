@@ -4,8 +4,6 @@ package libcontainer
 
 import (
 	"errors"
-	"os"
-	"strconv"
 	"syscall"
 
 	"rt/libcontainer/fault"
@@ -51,11 +49,7 @@ func (r *Runtime) Wait(id string) (int, error) {
 // zombieStatus reads the exit status of a process that nobody has reaped yet:
 // field 52 of /proc/PID/stat.
 func zombieStatus(p state.Process) (syscall.WaitStatus, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.Pid) + "/stat")
-	if err != nil {
-		return 0, false
-	}
-	st, err := state.ParseStat(b)
+	st, err := state.ReadStat(p.Pid)
 	if err != nil || st.Start != p.Start || st.State != 'Z' {
 		return 0, false
 	}

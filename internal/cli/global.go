@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"rt/libcontainer"
 	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
 )
 
 const defaultRoot = "/run/rt"
@@ -88,17 +88,10 @@ func xdgRoot() string {
 	if dir == "" {
 		return ""
 	}
-	if user := os.Getenv("USER"); os.Geteuid() == 0 && (user == "" || user == "root" || !inUserNamespace()) {
+	if user := os.Getenv("USER"); os.Geteuid() == 0 && (user == "" || user == "root" || !sys.InUserNamespace()) {
 		return ""
 	}
 	return filepath.Join(dir, "rt")
-}
-
-// inUserNamespace: only the host's own user namespace maps every uid to itself
-// (user_namespaces(7)).
-func inUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
 }
 
 // makeRoot makes the default root below XDG_RUNTIME_DIR. Its sticky bit keeps

@@ -36,12 +36,6 @@ func Main(args []string) int {
 		return 1
 	}
 	sys.CloseOnExec(fd)
-	// The wire is our last fd. What lies above leaked from the caller of rt,
-	// who may wait for the end of a pipe that we would keep open.
-	if err := sys.CloseAbove(fd); err != nil {
-		fmt.Fprintln(os.Stderr, "rt: init: close_range: "+err.Error())
-		return 1
-	}
 	s := &stage{conn: wire.Conn{Fd: fd}, exitCode: 1}
 	if err := s.run(); err != nil {
 		// When the parent is gone there is nobody to tell.

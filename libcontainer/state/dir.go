@@ -22,12 +22,6 @@ type Dir struct {
 	path string
 }
 
-// ID is the container's id.
-func (d *Dir) ID() string { return d.id }
-
-// Fd is the directory's fd, close-on-exec. It stays the Dir's.
-func (d *Dir) Fd() int { return d.fd }
-
 // Path is the directory's path: absolute, for messages and other programs.
 func (d *Dir) Path() string { return d.path }
 

@@ -46,18 +46,13 @@ type Record struct {
 	Started bool `json:"started,omitempty"`
 	// NoProcess: the spec has no process; there is nothing to start.
 	NoProcess bool `json:"noProcess,omitempty"`
-	// Keep: `run --keep`, the container stays after its end.
-	Keep bool `json:"keep,omitempty"`
 	// PrivatePids says that init is the first process of a pid namespace:
 	// with it die all others.
 	PrivatePids bool `json:"privatePids,omitempty"`
-	Rootless    bool `json:"rootless,omitempty"`
 	// Cgroup is the cgroup manager's own record.
 	Cgroup json.RawMessage `json:"cgroup,omitempty"`
 	// Hooks are those that run after create: poststart and poststop.
 	Hooks *specs.Hooks `json:"hooks,omitempty"`
-	// Namespaces are paths by type, for those who join later.
-	Namespaces []specs.LinuxNamespace `json:"namespaces,omitempty"`
 }
 
 // Process names a process beyond the reuse of its pid.

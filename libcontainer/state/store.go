@@ -123,9 +123,6 @@ func (s *Store) Close() {
 // Path is the absolute path of the root.
 func (s *Store) Path() string { return s.path }
 
-// Fd is the root's directory fd, -1 for a missing root. It stays the store's.
-func (s *Store) Fd() int { return s.fd }
-
 // Reserve makes the directory of a new container and returns it locked. Of
 // two callers one wins; the other gets fault.ErrExist and has changed nothing.
 func (s *Store) Reserve(id string) (*Dir, error) {

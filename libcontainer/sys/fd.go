@@ -15,9 +15,6 @@ func CloseAll(fds []int) {
 	}
 }
 
-// CloseAbove closes every fd above fd (close_range(2)).
-func CloseAbove(fd int) error { return unix.CloseRange(uint(fd+1), ^uint(0)>>32, 0) }
-
 // CloseOnExec sets FD_CLOEXEC on an inherited fd.
 func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
 

@@ -1,6 +1,19 @@
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// InUserNamespace says whether the caller's user namespace is not the host's:
+// only the host's maps every id to itself (user_namespaces(7)). It is read once
+// in a process, and false where it cannot be known.
+var InUserNamespace = sync.OnceValue(func() bool {
+	b, err := ReadSmall(unix.AT_FDCWD, "/proc/self/uid_map", 1<<16)
+	return err == nil && strings.Join(strings.Fields(string(b)), " ") != "0 0 4294967295"
+})
 
 // IsSELinuxFS says whether selinuxfs is mounted at path.
 func IsSELinuxFS(path string) bool {

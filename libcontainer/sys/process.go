@@ -107,7 +107,7 @@ func CloseFrom(first int) error {
 // OpenDirPath opens a directory as a path handle, without following magic
 // links.
 func OpenDirPath(unsafePath string) (int, error) {
-	return openUnder(unix.AT_FDCWD, unsafePath, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_MAGICLINKS)
+	return openat2(unix.AT_FDCWD, unsafePath, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_MAGICLINKS)
 }
 
 // Fchdir changes the working directory.
@@ -132,7 +132,7 @@ func Getcwd() (string, error) {
 // or a device and follows no magic link; anything but a regular file is
 // answered with EINVAL.
 func OpenRegular(unsafePath string) (int, error) {
-	fd, err := openUnder(unix.AT_FDCWD, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, unix.RESOLVE_NO_MAGICLINKS)
+	fd, err := openat2(unix.AT_FDCWD, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, unix.RESOLVE_NO_MAGICLINKS)
 	if err != nil {
 		return -1, err
 	}
@@ -216,7 +216,7 @@ func writeProc(name, value string) error {
 	if fs.Type != unix.PROC_SUPER_MAGIC {
 		return unix.ENODEV
 	}
-	fd, err := openUnder(proc, name, unix.O_WRONLY, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_MAGICLINKS)
+	fd, err := openat2(proc, name, unix.O_WRONLY, unix.RESOLVE_BENEATH|unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_MAGICLINKS)
 	if err != nil {
 		return err
 	}
@@ -226,17 +226,6 @@ func writeProc(name, value string) error {
 		return unix.EIO
 	}
 	return err
-}
-
-func openUnder(dirfd int, path string, flags, resolve uint64) (fd int, err error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: resolve}
-	for {
-		fd, err = unix.Openat2(dirfd, path, &how)
-		// EAGAIN: a rename raced with a resolution that must not escape.
-		if err != unix.EINTR && err != unix.EAGAIN {
-			return fd, err
-		}
-	}
 }
 
 func rawErr(errno unix.Errno) error {

@@ -141,15 +141,6 @@ func Accept(fd int) (conn int, err error) {
 	return conn, err
 }
 
-// PeerUID is the effective uid of the process that connected to fd.
-func PeerUID(fd int) (int, error) {
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-	if err != nil {
-		return -1, err
-	}
-	return int(cred.Uid), nil
-}
-
 // retry runs f until it answers something other than EINTR.
 func retry(f func() error) error {
 	for {

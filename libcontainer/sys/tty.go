@@ -64,13 +64,3 @@ func Chown(fd int, uid, gid int) error { return unix.Fchown(fd, uid, gid) }
 
 // Dup3 makes to a copy of fd that survives exec.
 func Dup3(fd, to int) error { return retry(func() error { return unix.Dup3(fd, to, 0) }) }
-
-// ClearONLCR switches off the translation of "\n" to "\r\n" on output.
-func ClearONLCR(fd int) error {
-	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return err
-	}
-	t.Oflag &^= unix.ONLCR
-	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
-}
