@@ -178,7 +178,7 @@ func ownerName(uid int) string {
 }
 
 // destroy ends what is left of the container and removes all that rt made for
-// it: processes, cgroups, state, in this order, so that a crash leaves the
+// it: processes, cgroups, resctrl groups, state, in this order, so that a crash leaves the
 // record to try again with. Then the poststop hooks run; their failures are
 // warnings (runtime-spec runtime.md, "Lifecycle", step 13).
 func (c *container) destroy() error {
@@ -186,6 +186,9 @@ func (c *container) destroy() error {
 		return err
 	}
 	if err := c.removeCgroup(); err != nil {
+		return err
+	}
+	if err := c.removeRdt(); err != nil {
 		return err
 	}
 	if err := c.dir.Remove(); err != nil {

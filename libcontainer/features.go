@@ -39,7 +39,7 @@ func Features() *features.Features {
 			},
 			Apparmor: &features.Apparmor{Enabled: new(true)},
 			Selinux:  &features.Selinux{Enabled: new(true)},
-			IntelRdt: &features.IntelRdt{Enabled: new(false), Schemata: new(false), Monitoring: new(false)},
+			IntelRdt: &features.IntelRdt{Enabled: new(true), Schemata: new(true), Monitoring: new(true)},
 			MemoryPolicy: &features.MemoryPolicy{
 				Modes: featureNames(spec.MemoryPolicyModes()),
 				Flags: featureNames(spec.MemoryPolicyFlags()),

@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"rt/cgroups"
+	"rt/cgroups/intelrdt"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/hook"
 	"rt/libcontainer/plan"
@@ -32,6 +33,7 @@ type launch struct {
 	dir   *state.Dir
 	rec   *state.Record
 	cg    cgroups.Manager
+	rdt   *intelrdt.Group // nil when the spec asks for none
 	init  *child
 	conn  wire.Conn
 
@@ -102,6 +104,9 @@ func (l *launch) create(own bool) (err error) {
 	if err := l.openCgroup(); err != nil {
 		return err
 	}
+	if err := l.openRdt(); err != nil {
+		return err
+	}
 	// Recorded before anything is made, so that whatever a kill leaves
 	// behind can be found.
 	if err := l.dir.Save(l.rec); err != nil {
@@ -169,6 +174,9 @@ func (l *launch) listen() (err error) {
 // after it, because compiling may take longer than all of the mounts.
 func (l *launch) converse() error {
 	if err := l.attachCgroup(); err != nil {
+		return err
+	}
+	if err := l.attachRdt(); err != nil {
 		return err
 	}
 	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())

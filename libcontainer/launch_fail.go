@@ -81,6 +81,9 @@ func (l *launch) undo(c *container) {
 	if l.conn.Fd >= 0 {
 		l.conn.Close()
 	}
+	if l.rdt != nil && !c.gone {
+		l.rdt.Undo()
+	}
 	if l.init == nil {
 		c.rec.Hooks = nil // poststop undoes what was never done
 	}

@@ -92,7 +92,6 @@ func namespaceRules() []ruleCase {
 
 func linuxRules() []ruleCase {
 	l := func(fields string) string { return `{"linux": {` + fields + `}}` }
-	noRdt := "linux.intelRdt: Intel RDT is not supported by this version of rt"
 	noNetDev := "linux.netDevices: moving network devices is not supported by this version of rt"
 	const types = "c, b, u, p"
 	return []ruleCase{
@@ -156,10 +155,10 @@ func linuxRules() []ruleCase {
 		{name: "hidden paths of the host", edit: dropNamespace(specs.MountNamespace), want: []string{
 			`linux.maskedPaths: needs a mount namespace: without one it would hide the host's files (add {"type": "mount"} to linux.namespaces)`,
 			`linux.readonlyPaths: needs a mount namespace: without one it would hide the host's files (add {"type": "mount"} to linux.namespaces)`}},
-		{name: "intelRdt", patch: l(`"intelRdt": {"closID": "/", "l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"}`), want: []string{noRdt}},
+		{name: "intelRdt", patch: l(`"intelRdt": {"closID": "/", "l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"}`)},
 		{name: "intelRdt fields", patch: l(`"intelRdt": {"closID": "../x", "schemata": ["a\nb"], "l3CacheSchema": "0=f", "memBwSchema": "0=20"}`),
 			want: []string{
-				noRdt, `linux.intelRdt.closID: must be a plain name or "/", got "../x"`,
+				`linux.intelRdt.closID: must be a plain name or "/", got "../x"`,
 				`linux.intelRdt.schemata[0]: must be one line, got "a\nb"`,
 				`linux.intelRdt.memBwSchema: must be one line that starts with "MB:", got "0=20"`},
 			warns: []string{`linux.intelRdt.l3CacheSchema: should be one line that starts with "L3:", got "0=f"`}},

@@ -51,6 +51,8 @@ type Record struct {
 	PrivatePids bool `json:"privatePids,omitempty"`
 	// Cgroup is the cgroup manager's own record.
 	Cgroup json.RawMessage `json:"cgroup,omitempty"`
+	// IntelRdt is package intelrdt's own record.
+	IntelRdt json.RawMessage `json:"intelRdt,omitempty"`
 	// Hooks are those that run after create: poststart and poststop.
 	Hooks *specs.Hooks `json:"hooks,omitempty"`
 }
@@ -112,6 +114,9 @@ func salvage(data []byte, id string) *Record {
 	}
 	if raw := fields["cgroup"]; string(raw) != "null" {
 		r.Cgroup = raw
+	}
+	if raw := fields["intelRdt"]; string(raw) != "null" {
+		r.IntelRdt = raw
 	}
 	return r
 }

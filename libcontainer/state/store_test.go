@@ -277,6 +277,7 @@ func TestSalvage(t *testing.T) {
 		"other format":     {`{"version":2,"id":"web1",` + init + `,` + cgroup + `}`, full},
 		"no version":       {`{` + init + `,` + cgroup + `}`, full},
 		"garbled fields":   {`{"version":"1","id":7,"created":0,"owner":"root","hooks":[],` + init + `,` + cgroup + `}`, full},
+		"resctrl groups":   {`{"version":2,"intelRdt":{"dir":"/r/web1"}}`, &Record{ID: "web1", IntelRdt: json.RawMessage(`{"dir":"/r/web1"}`)}},
 		"cgroup only":      {`{"version":2,"init":{"pid":"42"},` + cgroup + `}`, &Record{ID: "web1", Cgroup: full.Cgroup}},
 		"init only":        {`{"version":2,` + init + `,"cgroup":null}`, &Record{ID: "web1", Init: full.Init}},
 		"no start":         {`{"version":2,"init":{"pid":42}}`, none},

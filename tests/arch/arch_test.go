@@ -27,7 +27,7 @@ func imports() map[string][]string {
 		"rt/internal/cli": {"libcontainer", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp"},
 		"rt/libcontainer": {
 			"libcontainer/planner", "libcontainer/state", "libcontainer/spec", "libcontainer/plan", "libcontainer/hook",
-			"cgroups", "seccomp", "nsenter", "libcontainer/wire",
+			"cgroups", "cgroups/intelrdt", "seccomp", "nsenter", "libcontainer/wire",
 			"libcontainer/rootfs", // opens the mounts' sources on the parent's side
 		},
 		"rt/libcontainer/planner":   {"libcontainer/spec", "libcontainer/plan"},
@@ -41,6 +41,7 @@ func imports() map[string][]string {
 		"rt/libcontainer/fault":     {},
 		"rt/libcontainer/sys":       {},
 		"rt/cgroups":                {},
+		"rt/cgroups/intelrdt":       {},
 		"rt/seccomp":                {"seccomp/load"},
 		"rt/seccomp/load":           {},
 		"rt/nsenter":                {"libcontainer/plan"},
