@@ -2,12 +2,12 @@ package cgroups
 
 // Moving processes into the container's cgroups.
 //
-// Park is for the runtime's own share of memory. The kernel charges a page to
-// the cgroup its process is in at that moment and leaves it there when the
+// Parking is for the runtime's own share of memory. The kernel charges a page
+// to the cgroup its process is in at that moment and leaves it there when the
 // process moves on (v2 always; v1 unless memory.move_charge_at_immigrate is
-// set). So what init allocates before Unpark is charged to the
-// caller's cgroup, and is freed at execve. The cgroup namespace must be made
-// while init is attached everywhere: its root is where init is then.
+// set). So what init allocates before Unpark is charged to the caller's cgroup,
+// and is freed at execve. The cgroup namespace must be made while init is
+// attached everywhere: its root is where init is then.
 
 import (
 	"path"
@@ -23,6 +23,18 @@ func (m *manager) Attach(pid int) error {
 	for i := range m.groups {
 		if err := attach(m.groups[i].dir, pid); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (m *manager) AttachParked(pid int) error {
+	charging := m.charging()
+	for i := range m.groups {
+		if g := &m.groups[i]; g != charging {
+			if err := attach(g.dir, pid); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -49,12 +61,14 @@ func attach(dir string, pid int) error {
 	return e
 }
 
+func (m *manager) CanPark() bool { return m.charging() != nil }
+
 // charging is the group by which memory is charged, or nil.
 func (m *manager) charging() *group {
-	if m.rec.Manager == ManagerV2 {
-		return m.v2Group()
+	if g := m.v1Group("memory"); g != nil {
+		return g
 	}
-	return m.v1Group("memory")
+	return m.v2Group()
 }
 
 func (m *manager) Unpark(pid int) error {

@@ -89,10 +89,13 @@ type Manager interface {
 	Set(res *specs.LinuxResources) error
 	// Attach moves the process pid into every one of the cgroups.
 	Attach(pid int) error
-	// Park moves pid back into the caller's own cgroup where memory is
-	// charged (v1: memory only; v2: the whole cgroup), and Unpark undoes it.
-	// What the process allocates between is not the container's; see
-	// attach.go.
+	// CanPark tells whether a process can be kept out of where memory is
+	// charged (v1: memory only; v2: the whole cgroup). AttachParked is Attach
+	// without that, Park moves pid back into the caller's own cgroup there,
+	// and Unpark into the container's. What the process allocates outside is
+	// not the container's; see attach.go.
+	CanPark() bool
+	AttachParked(pid int) error
 	Park(pid int) error
 	Unpark(pid int) error
 	// Dir returns, on pure v2 after Create, an O_PATH descriptor of the cgroup

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/cgroups"
 	"rt/cgroups/intelrdt"
@@ -198,11 +199,17 @@ func (l *launch) converse() error {
 	if err := l.hookStates(p); err != nil {
 		return err
 	}
+	p.CgroupBarrier = l.parked() && p.Unshare&unix.CLONE_NEWCGROUP != 0
 	err = l.conn.Send(wire.Plan, plan.Marshal(p), l.sent)
 	sys.CloseAll(l.sent)
 	l.sent = nil
 	if err != nil {
 		return err
+	}
+	if p.CgroupBarrier {
+		if err := l.rootCgroup(); err != nil {
+			return err
+		}
 	}
 	filter, agent, err := l.compileSeccomp()
 	if err != nil {
@@ -222,6 +229,10 @@ func (l *launch) converse() error {
 	if err := l.expect(wire.Ready, "init to set the container up"); err != nil {
 		return err
 	}
+	// From here on init does next to nothing until it is the program.
+	if err := l.unpark(); err != nil {
+		return err
+	}
 	if l.fewPids() {
 		if err := l.cg.Set(&specs.LinuxResources{Pids: l.resources().Pids}); err != nil {
 			return err
@@ -237,6 +248,10 @@ func (l *launch) runtimeHooks() error {
 	if err := l.expect(wire.Barrier, "init to prepare the file system"); err != nil {
 		return err
 	}
+	// Hooks look for init's cgroup.
+	if err := l.unpark(); err != nil {
+		return err
+	}
 	st, err := hookStateJSON(l.rec, Creating, l.init.pid)
 	if err != nil {
 		return err
@@ -247,6 +262,9 @@ func (l *launch) runtimeHooks() error {
 		return err
 	}
 	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st); err != nil {
+		return err
+	}
+	if err := l.park(); err != nil {
 		return err
 	}
 	return l.conn.Send(wire.Go, nil, nil)

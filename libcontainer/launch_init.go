@@ -14,13 +14,17 @@ import (
 )
 
 // attachCgroup makes the cgroup, sets its limits and puts init into it, where
-// spawn has not done so already.
+// spawn has not done so already. An init that is parked stays out of where
+// memory is charged.
 func (l *launch) attachCgroup() error {
 	if l.cg.Record().Manager == cgroups.ManagerV2 {
 		return nil
 	}
 	if err := l.createCgroup(); err != nil {
 		return err
+	}
+	if l.parked() {
+		return l.cg.AttachParked(l.init.pid)
 	}
 	return l.cg.Attach(l.init.pid)
 }

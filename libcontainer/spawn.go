@@ -70,7 +70,7 @@ func (l *launch) spawn() error {
 		if err := l.createCgroup(); err != nil {
 			return err
 		}
-		if fd, ok := l.cg.Dir(); ok {
+		if fd, ok := l.cg.Dir(); ok && !l.parked() {
 			s.CgroupFd = fd
 		}
 	}

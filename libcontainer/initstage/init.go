@@ -170,6 +170,11 @@ func (s *stage) barrier() error {
 	if !s.plan.RuntimeHooks {
 		return nil
 	}
+	return s.meet()
+}
+
+// meet stops until the parent says go.
+func (s *stage) meet() error {
 	if err := s.conn.Send(wire.Barrier, nil, nil); err != nil {
 		return err
 	}

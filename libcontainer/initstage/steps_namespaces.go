@@ -50,8 +50,16 @@ func (s *stage) unshare() error {
 	if s.plan.Unshare == 0 {
 		return nil
 	}
+	if s.plan.CgroupBarrier {
+		if err := s.meet(); err != nil {
+			return err
+		}
+	}
 	if err := sys.Unshare(s.plan.Unshare); err != nil {
 		return fault.New("", "", fmt.Sprintf("unshare %#x", s.plan.Unshare), err)
+	}
+	if s.plan.CgroupBarrier {
+		return s.meet()
 	}
 	return nil
 }

@@ -18,6 +18,10 @@ type Plan struct {
 	// Unshare are the namespaces, CLONE_NEW*, that init makes itself: once
 	// the parent has put it into its cgroups and once it is uid 0.
 	Unshare uint64
+	// CgroupBarrier: init has been kept out of the container's cgroup and
+	// stops at a barrier before and after Unshare, so that the parent can
+	// put it there for the moment in which a cgroup namespace is made.
+	CgroupBarrier bool
 	// Loopback: bring up "lo" of a fresh network namespace.
 	Loopback bool
 	// Hostname and Domainname are set in the uts namespace unless empty.

@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -9,6 +12,84 @@ import (
 
 	"rt/tests/harness"
 )
+
+// A container may have far less memory than its runtime needs to start it: what
+// that needs is not charged to it. Its cgroup namespace and the cgroup that it
+// waits and runs in are its own all the same.
+func TestSmallestMemory(t *testing.T) {
+	const limit = 256 << 10
+	small := func(t *testing.T, limit int64, args ...string) *harness.Container {
+		c := harness.New(t, harness.Spec(args...))
+		c.Runtime.Only(t, "the runtime's own memory is charged to the container")
+		c.Spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(limit), Swap: ptr(limit)}
+		c.Spec.Linux.Namespaces = append(c.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+		c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
+		return c
+	}
+	t.Run("true", func(t *testing.T) {
+		for range 5 {
+			small(t, limit, "true").Run().WantExit(t, 0)
+		}
+	})
+	t.Run("seccomp", func(t *testing.T) {
+		c := small(t, 1<<20, "true")
+		c.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
+			Syscalls: []specs.LinuxSyscall{{Names: []string{"reboot", "swapon", "kexec_load"}, Action: specs.ActErrno}}}
+		c.Run().WantExit(t, 0)
+	})
+	t.Run("user namespace", func(t *testing.T) {
+		c := small(t, 1<<20, "true")
+		userns(t, c)
+		c.Run().WantExit(t, 0)
+	})
+	t.Run("without cgroup namespace", func(t *testing.T) {
+		c := small(t, 1<<20, "true")
+		c.Spec.Linux.Namespaces = c.Spec.Linux.Namespaces[:len(c.Spec.Linux.Namespaces)-1]
+		c.Run().WantExit(t, 0)
+	})
+	t.Run("hooks see the cgroup", func(t *testing.T) {
+		c := small(t, 1<<20, "true")
+		c.Spec.Hooks = &specs.Hooks{CreateRuntime: shHook("read s; pid=${s#*pid?:}; cat /proc/${pid%%,*}/cgroup > "+c.Host("seen"), 0)}
+		c.Run().WantExit(t, 0)
+		seen, err := os.ReadFile(c.Host("seen"))
+		if err != nil || strings.Count(string(seen), c.ID) < strings.Count(string(seen), "memory") || !strings.Contains(string(seen), c.ID) {
+			t.Errorf("cgroups of init for a hook (%v):\n%s", err, seen)
+		}
+	})
+	t.Run("cgroup namespace", func(t *testing.T) {
+		r := small(t, 1<<20, "cat", "/proc/self/cgroup").Run().WantExit(t, 0)
+		for line := range strings.Lines(r.Stdout) {
+			if !strings.HasSuffix(line, ":/\n") {
+				t.Errorf("not at the root of its cgroup namespace: %q", line)
+			}
+		}
+	})
+	t.Run("created", func(t *testing.T) {
+		c := small(t, limit, "sleep", "100")
+		c.Create()
+		pid := strconv.Itoa(c.Status().Pid)
+		dir := filepath.Dir(c.CgroupFile("memory.limit_in_bytes", "memory.max"))
+		if got, err := os.ReadFile(filepath.Join(dir, "cgroup.procs")); strings.TrimSpace(string(got)) != pid {
+			t.Errorf("init waits outside of its memory limit: pid %s, in it %q (%v)", pid, got, err)
+		}
+		if used, err := strconv.Atoi(c.Cgroup("memory.usage_in_bytes", "memory.current")); err != nil || used > limit {
+			t.Errorf("a created container uses %d bytes (%v)", used, err)
+		}
+		c.OK("start", c.ID)
+	})
+	t.Run("a killed create", func(t *testing.T) {
+		strace := harness.Need(t, "strace")
+		for n := 100; n < 420; n += 40 {
+			c := small(t, limit, "sleep", "100")
+			c.Save()
+			cmd := c.Command("create", "--bundle", c.Dir, c.ID)
+			args := []string{"-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=all", "-e", "inject=all:signal=KILL:when=" + strconv.Itoa(n)}
+			harness.Exec(t, exec.Command(strace, append(args, cmd.Args...)...))
+			c.Do("delete", "--force", c.ID)
+			c.CheckGone()
+		}
+	})
+}
 
 // resctrl is nowhere in virtual machines: what is tested is that a container
 // that needs it says so, and leaves nothing.
