@@ -53,10 +53,18 @@ func (m *manager) create(res *specs.LinuxResources, made *[]string) error {
 			return err
 		}
 	}
-	if err := m.limit(res, true); err != nil {
-		return err
+	var j *journal
+	if len(m.rec.Joined) > 0 {
+		j = &journal{}
 	}
-	return m.setDevices(res, true)
+	err := m.limit(res, true, j)
+	if err == nil {
+		err = m.setDevices(res, true)
+	}
+	if err != nil {
+		_ = j.rollback()
+	}
+	return err
 }
 
 // makeGroups makes the directory in each hierarchy. A rootless user goes on

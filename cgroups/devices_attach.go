@@ -21,12 +21,12 @@ func (m *manager) setDevices(res *specs.LinuxResources, fresh bool) error {
 	if m.rec.Rootless {
 		return nil
 	}
-	rules, err := deviceRules(res.Devices)
+	rules, err := m.decideDevices(res)
 	if err != nil {
 		return err
 	}
 	if g := m.v1Group("devices"); g != nil {
-		return setDevicesV1(g, rules, fresh)
+		return setDevicesV1(g, rules, fresh && !g.joined)
 	}
 	if g := m.v2Group(); g != nil {
 		err := setDevicesV2(g.dir, program(rules), fresh && !g.joined)
@@ -41,6 +41,15 @@ func (m *manager) setDevices(res *specs.LinuxResources, fresh bool) error {
 	}
 	return fault.New(step, "controller devices", "", ErrUnavailable).
 		WithHint("mount the v1 devices hierarchy or cgroup2")
+}
+
+// decideDevices makes the rules and says whether this host can hold them.
+func (m *manager) decideDevices(res *specs.LinuxResources) ([]rule, error) {
+	rules, err := deviceRules(res.Devices)
+	if err == nil && m.v1Group("devices") != nil {
+		_, err = foldV1(rules)
+	}
+	return rules, err
 }
 
 func setDevicesV1(g *group, rules []rule, fresh bool) error {
@@ -59,10 +68,21 @@ func setDevicesV1(g *group, rules []rule, fresh bool) error {
 		}
 	}
 	err = writeSeries(g.dir, writesV1(current, want))
-	if err == nil || !inUserNS() {
-		return err
+	if err == nil || inUserNS() {
+		return nil
 	}
-	return nil
+	if current != nil {
+		g.restoreDevices(*current)
+	}
+	return err
+}
+
+// restoreDevices goes back to the rules from before a refused update.
+func (g *group) restoreDevices(before v1State) {
+	data, err := readFile(path.Join(g.dir, "devices.list"))
+	if now, ok := parseDevicesList(string(data)); err == nil && ok {
+		_ = writeSeries(g.dir, writesV1(&now, before))
+	}
 }
 
 // writeSeries is apply with one open for each run of writes to the same file.

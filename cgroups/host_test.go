@@ -466,6 +466,23 @@ func testLimits(t *testing.T) {
 	if !errors.Is(err, unix.ENOENT) || fault.Hint(err) == "" {
 		t.Error("leaf weight:", err)
 	}
+	// What the kernel refuses last takes back what it took before.
+	before := map[[2]string]string{}
+	for _, k := range [][2]string{{"cpu", "cpu.shares"}, {"cpu", "cpu.cfs_quota_us"}, {"cpu", "cpu.cfs_period_us"}, {"cpu", "cpu.cfs_burst_us"},
+		{"memory", "memory.limit_in_bytes"}, {"memory", "memory.memsw.limit_in_bytes"}, {"memory", "memory.oom_control"}, {"memory", "memory.swappiness"},
+		{"pids", "pids.max"}, {"blkio", "blkio.bfq.weight"}, {"cpuset", "cpuset.cpus"}} {
+		before[k] = value(t, m, k[0], k[1])
+	}
+	for _, grow := range []int64{1, 8} {
+		err = reload(t, m).Set(&specs.LinuxResources{
+			CPU:    &specs.LinuxCPU{Cpus: "0-1", Shares: ptr(uint64(700)), Quota: ptr(2500 * grow), Period: ptr(uint64(50000)), Burst: ptr(uint64(100))},
+			Memory: &specs.LinuxMemory{Limit: ptr(16 * mib * grow), Swap: ptr(32 * mib * grow), DisableOOMKiller: ptr(true), Swappiness: ptr(uint64(7))},
+			Pids:   &specs.LinuxPids{Limit: ptr(int64(44))}, BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(77)), LeafWeight: ptr(uint16(10))}})
+		if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "leaf_weight") {
+			t.Error("leaf weight:", err)
+		}
+		check(before)
+	}
 }
 
 func testOOM(t *testing.T) {
@@ -537,6 +554,11 @@ func testHugetlb(t *testing.T) {
 	err = m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "3MB", Limit: 1}}})
 	if !errors.Is(err, unix.ENOENT) || !strings.Contains(fault.Hint(err), "huge pages of this size") {
 		t.Error("3MB:", err)
+	}
+	must(t, m.Set(&specs.LinuxResources{Unified: map[string]string{"hugetlb.2MB.max": "6291456"}}))
+	err = m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 2 << 20}, {Pagesize: "3MB", Limit: 1}}})
+	if got := value(t, m, "", "hugetlb.2MB.max"); err == nil || got != "6291456" {
+		t.Errorf("hugetlb.2MB.max = %q after an update that was refused (%v)", got, err)
 	}
 }
 

@@ -19,7 +19,14 @@ func show(list []write) []string {
 	for _, w := range list {
 		s := w.file + "=" + w.value
 		if w.edit != nil {
-			s = w.file + "=edit(" + w.edit("7000 100000") + ")"
+			v, err := w.edit("7000 100000")
+			if w.from == "memory.max" {
+				v, err = w.edit("4")
+			}
+			if err != nil {
+				v = err.Error()
+			}
+			s = w.file + "=edit(" + v + ")"
 		}
 		if w.again {
 			s = "~" + s
@@ -81,17 +88,22 @@ func TestLimits(t *testing.T) {
 		{"memory v2 all swap", memoryV2, mem(specs.LinuxMemory{Limit: ptr(int64(100)), Swap: ptr(int64(-1))}), true,
 			[]string{"?memory.swap.max=max", "memory.max=100"}, ""},
 		{"memory v2 lift", memoryV2, mem(specs.LinuxMemory{Limit: ptr(int64(-1))}), true, []string{"?memory.swap.max=max", "memory.max=max"}, ""},
-		{"memory v2 swap alone", memoryV2, mem(specs.LinuxMemory{Swap: ptr(int64(9))}), true, nil,
+		{"memory v2 swap alone", memoryV2, mem(specs.LinuxMemory{Swap: ptr(int64(9))}), true, []string{"memory.swap.max=edit(5)"}, ""},
+		{"memory v2 swap below memory", memoryV2, mem(specs.LinuxMemory{Swap: ptr(int64(3))}), true,
+			[]string{"memory.swap.max=edit(cgroup: linux.resources.memory.swap: is memory and swap together, so not less than the memory limit of 4)"}, ""},
+		{"memory v2 swap alone, new", memoryV2, mem(specs.LinuxMemory{Swap: ptr(int64(9))}), false, nil,
 			"cgroup: linux.resources.memory.swap: cgroup v2 limits swap by itself: give memory.limit too"},
+		{"memory v2 swap lifted alone", memoryV2, mem(specs.LinuxMemory{Swap: ptr(int64(-1))}), true, []string{"?memory.swap.max=max"}, ""},
+		{"memory v1 swap lifted alone", memoryV1, mem(specs.LinuxMemory{Swap: ptr(int64(-1))}), true, []string{"?memory.memsw.limit_in_bytes=-1"}, ""},
 		{"memory v2 swappiness", memoryV2, mem(specs.LinuxMemory{Swappiness: ptr(uint64(1))}), false, nil,
 			"cgroup: linux.resources.memory.swappiness: cgroup v2 cannot do this"},
 		{"cpu v1", cpuV1, cpu(specs.LinuxCPU{Shares: ptr(uint64(512)), Quota: ptr(int64(50000)), Period: ptr(uint64(100000)), Burst: ptr(uint64(1000)),
 			RealtimePeriod: ptr(uint64(1000000)), RealtimeRuntime: ptr(int64(950000)), Idle: ptr(int64(0))}), false,
-			[]string{"~cpu.rt_period_us=1000000", "cpu.rt_runtime_us=950000", "~cpu.shares=512", "~cpu.cfs_period_us=100000", "~cpu.cfs_burst_us=1000", "cpu.cfs_quota_us=50000"}, ""},
+			[]string{"~cpu.rt_period_us=1000000", "cpu.rt_runtime_us=950000", "~cpu.shares=512", "~cpu.cfs_period_us=100000", "~cpu.cfs_burst_us=1000", "~cpu.cfs_quota_us=50000"}, ""},
 		{"cpu v1 idle", cpuV1, cpu(specs.LinuxCPU{Shares: ptr(uint64(512)), Idle: ptr(int64(1))}), false, []string{"cpu.idle=1"}, ""},
 		{"cpu v1 no longer idle", cpuV1, cpu(specs.LinuxCPU{Shares: ptr(uint64(512)), Idle: ptr(int64(0)), Burst: ptr(uint64(0))}), true,
 			[]string{"~cpu.shares=512", "~cpu.cfs_burst_us=0", "cpu.idle=0"}, ""},
-		{"cpu v1 no quota", cpuV1, cpu(specs.LinuxCPU{Quota: ptr(int64(-1))}), true, []string{"cpu.cfs_quota_us=-1"}, ""},
+		{"cpu v1 no quota", cpuV1, cpu(specs.LinuxCPU{Quota: ptr(int64(-1))}), true, []string{"~cpu.cfs_quota_us=-1"}, ""},
 		{"cpu v1 shares", cpuV1, cpu(specs.LinuxCPU{Shares: ptr(uint64(1))}), false, nil,
 			"cgroup: linux.resources.cpu.shares: the minimum allowed cpu-shares is 2, the maximum allowed cpu-shares is 262144"},
 		{"cpu v2", cpuV2, cpu(specs.LinuxCPU{Shares: ptr(uint64(1024)), Quota: ptr(int64(50000)), Period: ptr(uint64(200000)), Burst: ptr(uint64(1000))}), false,

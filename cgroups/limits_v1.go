@@ -32,7 +32,9 @@ func memoryV1(r *specs.LinuxResources, fresh bool) ([]write, error) {
 	}
 	switch {
 	case swap != 0:
-		w = append(w, write{file: "memory.memsw.limit_in_bytes", value: num(swap)})
+		// Without swap accounting there is no limit to lift.
+		none := swap == -1
+		w = append(w, write{file: "memory.memsw.limit_in_bytes", value: num(swap), optional: none, quiet: none})
 	case limit == -1 && !fresh:
 		// No limit on memory means none on memory+swap.
 		w = append(w, write{file: "memory.memsw.limit_in_bytes", value: "-1", optional: true, quiet: true})
@@ -107,7 +109,7 @@ func cpuV1(r *specs.LinuxResources, fresh bool) ([]write, error) {
 		w = append(w, write{file: "cpu.cfs_burst_us", value: num(*c.Burst), again: true})
 	}
 	if v := set(c.Quota); v != 0 {
-		w = append(w, write{file: "cpu.cfs_quota_us", value: num(max(v, -1))})
+		w = append(w, write{file: "cpu.cfs_quota_us", value: num(max(v, -1)), again: true})
 	}
 	if c.Idle != nil && (*c.Idle != 0 || !fresh) {
 		w = append(w, write{file: "cpu.idle", value: num(*c.Idle)})

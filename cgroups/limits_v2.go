@@ -31,7 +31,14 @@ func memoryV2(r *specs.LinuxResources, fresh bool) ([]write, error) {
 		return nil, err
 	}
 	var w []write
-	if swapMax != "" && (swapMax != "max" || !fresh) {
+	if swap > 0 && limit == 0 {
+		if fresh {
+			return nil, refuse("memory.swap", swapAlone)
+		}
+		w = append(w, write{file: "memory.swap.max", from: "memory.max", edit: func(current string) (string, error) {
+			return swapBeside(current, swap)
+		}})
+	} else if swapMax != "" && (swapMax != "max" || !fresh) {
 		// Without swap accounting there is no file; "none" and "any amount"
 		// of swap need none.
 		w = append(w, write{file: "memory.swap.max", value: swapMax,
@@ -54,12 +61,24 @@ func swapV2(limit, swap int64) (string, error) {
 	switch {
 	case swap == -1, limit == -1 && swap == 0:
 		return "max", nil
-	case swap == 0:
+	case swap == 0, limit == 0:
 		return "", nil
-	case limit == 0:
-		return "", refuse("memory.swap", "cgroup v2 limits swap by itself: give memory.limit too")
 	}
 	return num(swap - limit), nil
+}
+
+const swapAlone = "cgroup v2 limits swap by itself: give memory.limit too"
+
+// swapBeside is swapV2 of an update that leaves the memory limit as it is.
+func swapBeside(memoryMax string, swap int64) (string, error) {
+	limit, ok := parseUint(memoryMax)
+	if !ok {
+		return "", refuse("memory.swap", swapAlone) // "max"
+	}
+	if limit > uint64(swap) {
+		return "", refuse("memory.swap", "is memory and swap together, so not less than the memory limit of "+memoryMax)
+	}
+	return num(uint64(swap) - limit), nil
 }
 
 func cpuV2(r *specs.LinuxResources, fresh bool) ([]write, error) {
@@ -93,9 +112,9 @@ func cpuMax(quota int64, period uint64, fresh bool) write {
 	case quota == 0 && fresh:
 		w.value = "max " + num(period)
 	case quota == 0:
-		w.edit = func(current string) string {
+		w.edit = func(current string) (string, error) {
 			q, _, _ := strings.Cut(current, " ")
-			return q + " " + num(period)
+			return q + " " + num(period), nil
 		}
 	case period != 0:
 		w.value += " " + num(period)

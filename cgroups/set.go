@@ -21,13 +21,22 @@ func (m *manager) Set(res *specs.LinuxResources) error {
 	if err := m.checkMemory(res.Memory); err != nil {
 		return err
 	}
-	if err := m.limit(res, false); err != nil {
-		return err
+	if res.Devices != nil { // wrong ones are found before anything is written
+		if _, err := m.decideDevices(res); err != nil {
+			return err
+		}
 	}
-	if res.Devices == nil {
-		return nil
+	j := &journal{}
+	err := m.limit(res, false, j)
+	if err == nil && res.Devices != nil {
+		err = m.setDevices(res, false)
 	}
-	return m.setDevices(res, false)
+	if err != nil {
+		for _, failed := range j.rollback() {
+			m.warn(failed)
+		}
+	}
+	return err
 }
 
 // batch is a list of writes for one directory.
@@ -37,9 +46,10 @@ type batch struct {
 }
 
 // limit decides on all writes, then makes them: a wrong value in the
-// configuration is found before anything is changed.
-func (m *manager) limit(res *specs.LinuxResources, fresh bool) error {
-	v1, v2, need, err := m.decide(res, fresh)
+// configuration is found before anything is changed. What it changed is in j.
+func (m *manager) limit(res *specs.LinuxResources, fresh bool, j *journal) error {
+	// A cgroup that was there before has no default values to rely on.
+	v1, v2, need, err := m.decide(res, fresh && len(m.rec.Joined) == 0)
 	if err != nil {
 		return err
 	}
@@ -56,7 +66,7 @@ func (m *manager) limit(res *specs.LinuxResources, fresh bool) error {
 		}
 	}
 	for _, b := range append(v1, v2) {
-		warnings, err := apply(b.dir, b.list)
+		warnings, err := apply(b.dir, b.list, j)
 		m.warnings = append(m.warnings, warnings...)
 		if err != nil {
 			return err

@@ -60,7 +60,7 @@ func TestTreeV2(t *testing.T) {
 		Pids:    &specs.LinuxPids{Limit: ptr(int64(9))},
 		BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(1000)), ThrottleWriteBpsDevice: []specs.LinuxThrottleDevice{disk}},
 		Unified: map[string]string{"memory.high": "77"},
-	}, true))
+	}, true, nil))
 	// Nothing has to be enabled: the five usual controllers are there.
 	want := map[string]string{
 		"a/x/memory.max": "1048576", "a/x/memory.swap.max": "0", "a/x/pids.max": "9", "a/x/cpu.weight": "100", "a/x/cpu.max": "5000",
@@ -79,7 +79,7 @@ func TestTreeEnables(t *testing.T) {
 	}
 	root, read := tree(t, files)
 	m := treeManager(t, root, Options{ID: "x", Path: "/a/b/x"})
-	err := m.limit(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(5))}}, true)
+	err := m.limit(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(5))}}, true, nil)
 	// A plain file does not make the controller appear.
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "controller memory") {
 		t.Error(err)
@@ -92,7 +92,7 @@ func TestTreeEnables(t *testing.T) {
 
 	root, read = tree(t, files)
 	m = treeManager(t, root, Options{ID: "x", Path: "/a/b/x", Rootless: true})
-	must(t, m.limit(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(5))}}, true))
+	must(t, m.limit(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(5))}}, true, nil))
 	if w := m.Warnings(); len(w) != 1 || !strings.Contains(w[0], "controller memory") {
 		t.Errorf("warnings: %q", w)
 	}
@@ -107,8 +107,8 @@ func TestTreeApply(t *testing.T) {
 		{file: "missing", value: "1", alt: &write{file: "there", value: "alt"}},
 		{file: "gone", value: "1", optional: true},
 		{file: "quiet", value: "1", optional: true, quiet: true},
-		{file: "edited", edit: func(cur string) string { return "new" + cur[3:] }},
-	})
+		{file: "edited", edit: func(cur string) (string, error) { return "new" + cur[3:], nil }},
+	}, nil)
 	must(t, err)
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "gone") {
 		t.Errorf("warnings: %q", warnings)
@@ -116,7 +116,7 @@ func TestTreeApply(t *testing.T) {
 	if d := cmp.Diff(map[string]string{"there": "alt", "edited": "new value"}, read()); d != "" {
 		t.Error(d)
 	}
-	if _, err := apply(root, []write{{file: "none", value: "7"}}); !errors.Is(err, errNoEnt) || !strings.HasSuffix(err.Error(), "none: write 7: no such file or directory") {
+	if _, err := apply(root, []write{{file: "none", value: "7"}}, nil); !errors.Is(err, errNoEnt) || !strings.HasSuffix(err.Error(), "none: write 7: no such file or directory") {
 		t.Error(err)
 	}
 }

@@ -24,15 +24,18 @@ type write struct {
 	// optional: a missing file or one that no longer takes values (ENOENT,
 	// EOPNOTSUPP) is a warning; with quiet not even that.
 	optional, quiet bool
-	// edit, if set, makes the value from the file's present one.
-	edit func(current string) string
+	// edit, if set, makes the value from the present one of the file from,
+	// or of the file itself.
+	edit func(current string) (string, error)
+	from string
 }
 
 // apply carries out a list in one directory and stops at the first refusal.
-func apply(dir string, list []write) (warnings []string, err error) {
+// What it did is in the journal then.
+func apply(dir string, list []write, j *journal) (warnings []string, err error) {
 	var late []write
 	for _, w := range list {
-		err := w.do(dir)
+		err := w.do(dir, j)
 		switch {
 		case err == nil:
 		case w.again && errors.Is(err, unix.EINVAL):
@@ -46,7 +49,7 @@ func apply(dir string, list []write) (warnings []string, err error) {
 		}
 	}
 	for _, w := range late {
-		if err := w.do(dir); err != nil {
+		if err := w.do(dir, j); err != nil {
 			return warnings, err
 		}
 	}
@@ -54,21 +57,29 @@ func apply(dir string, list []write) (warnings []string, err error) {
 }
 
 // do makes the write. The error names file, value and errno.
-func (w write) do(dir string) error {
-	file := path.Join(dir, w.file)
+func (w write) do(dir string, j *journal) error {
 	if w.edit != nil {
-		cur, err := readValue(file)
-		if err != nil {
-			return refusal(dir, w.file, "", err)
+		if w.from == "" {
+			w.from = w.file
 		}
-		w.value = w.edit(cur)
+		cur, err := readValue(path.Join(dir, w.from))
+		if err != nil {
+			return refusal(dir, w.from, "", err)
+		}
+		if w.value, err = w.edit(cur); err != nil {
+			return err
+		}
 	}
-	err := writeFile(file, w.value)
+	back, noted := j.before(dir, w.file, w.value)
+	err := writeFile(path.Join(dir, w.file), w.value)
 	if err == unix.ENOENT && w.alt != nil {
-		return w.alt.do(dir)
+		return w.alt.do(dir, j)
 	}
 	if err != nil {
 		return refusal(dir, w.file, w.value, err)
+	}
+	if noted {
+		j.add(back)
 	}
 	return nil
 }
@@ -79,9 +90,20 @@ func refusal(dir, file, value string, err error) error {
 		e.Op = "read"
 	}
 	e.Hint = hint(file, err)
-	if err == unix.EBUSY && file == "memory.limit_in_bytes" {
-		if used, err := readValue(path.Join(dir, "memory.usage_in_bytes")); err == nil {
-			e.Hint += " (" + used + " bytes)"
+	// Why the kernel refuses a memory limit is told by another file.
+	for _, why := range []struct {
+		file  string
+		errno error
+		by    string
+	}{
+		{"memory.limit_in_bytes", unix.EBUSY, "memory.usage_in_bytes"},
+		{"memory.limit_in_bytes", unix.EINVAL, "memory.memsw.limit_in_bytes"},
+		{"memory.memsw.limit_in_bytes", unix.EINVAL, "memory.limit_in_bytes"},
+	} {
+		if err == why.errno && file == why.file {
+			if v, err := readValue(path.Join(dir, why.by)); err == nil {
+				e.Hint += " (" + v + " bytes)"
+			}
 		}
 	}
 	return e
@@ -111,8 +133,15 @@ func hint(file string, err error) string {
 		}
 		return "this kernel does not have the file, or its controller is not enabled here"
 	case unix.EBUSY:
-		if starts("memory.") {
+		switch {
+		case starts("memory."), starts("hugetlb."):
 			return "the cgroup uses more than that"
+		case starts("cpuset."):
+			return "a sub-cgroup uses other CPUs or memory nodes than these"
+		}
+	case unix.ENOSPC:
+		if starts("cpuset.") {
+			return "its processes need a CPU and a memory node"
 		}
 	case unix.EINVAL, unix.ERANGE:
 		switch {
@@ -126,6 +155,16 @@ func hint(file string, err error) string {
 			return "from 1 to 1000"
 		case starts("memory.swappiness"):
 			return "from 0 to 200"
+		case file == "memory.limit_in_bytes":
+			return "not more than the limit of memory and swap together, memory.memsw.limit_in_bytes; give memory.swap too"
+		case file == "memory.memsw.limit_in_bytes":
+			return "not less than the limit of memory alone, memory.limit_in_bytes; give memory.limit too"
+		case file == "cpu.shares", file == "cpu.weight":
+			return "an idle cgroup has no other weight; give cpu.idle 0 too"
+		case starts("hugetlb."):
+			return "a number of bytes"
+		case starts("rdma."):
+			return "not more handles or objects than the kernel counts; see rdma.max"
 		}
 	case unix.EACCES:
 		if starts("cpuset.") {
@@ -134,6 +173,16 @@ func hint(file string, err error) string {
 	case unix.ENODEV:
 		if starts("blkio.") || starts("io.") {
 			return "no such block device, or a partition; give the whole disk"
+		}
+		switch {
+		case starts("rdma."):
+			return "no such device; see /sys/class/infiniband"
+		case starts("net_prio."):
+			return "no such network interface in the network namespace of rt"
+		}
+	case unix.EOPNOTSUPP:
+		if starts("io.") || starts("blkio.") {
+			return "the disk's scheduler does not do this; see /sys/block/*/queue/scheduler"
 		}
 	case unix.EPERM:
 		if starts("devices.") {
