@@ -98,6 +98,10 @@ type Manager interface {
 	AttachParked(pid int) error
 	Park(pid int) error
 	Unpark(pid int) error
+	// Delegate gives the cgroup to a uid of the host, so that it can make its
+	// own below: the directory and the files that the kernel lists for that,
+	// on pure v2 only.
+	Delegate(uid int) error
 	// Dir returns, on pure v2 after Create, an O_PATH descriptor of the cgroup
 	// for clone3(CLONE_INTO_CGROUP). The Manager keeps and closes it.
 	Dir() (fd int, ok bool)
