@@ -10,6 +10,7 @@ package cgroups
 // attached everywhere: its root is where init is then.
 
 import (
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -19,22 +20,22 @@ import (
 	"rt/libcontainer/fault"
 )
 
-func (m *manager) Attach(pid int) error {
-	for i := range m.groups {
-		if err := attach(m.groups[i].dir, pid); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (m *manager) Attach(pid int) error { return m.attachBut(nil, pid) }
 
-func (m *manager) AttachParked(pid int) error {
-	charging := m.charging()
+func (m *manager) AttachParked(pid int) error { return m.attachBut(m.charging(), pid) }
+
+func (m *manager) attachBut(left *group, pid int) error {
 	for i := range m.groups {
-		if g := &m.groups[i]; g != charging {
-			if err := attach(g.dir, pid); err != nil {
-				return err
-			}
+		g := &m.groups[i]
+		if g == left {
+			continue
+		}
+		err := attach(g.dir, pid)
+		if g.v2 && errors.Is(err, unix.EOPNOTSUPP) && m.makeThreaded(g, nil) == nil {
+			err = attach(g.dir, pid)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -83,6 +84,9 @@ func (m *manager) Park(pid int) error {
 	g := m.charging()
 	if g == nil {
 		return nil
+	}
+	if g.v2 && m.ownDir != "" {
+		return attach(m.ownDir, pid)
 	}
 	l := m.layout
 	if l == nil {

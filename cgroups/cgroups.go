@@ -224,6 +224,8 @@ type manager struct {
 	// foreign: before Create, and after one that found the cgroup in use or
 	// undid itself, what is there is somebody else's.
 	foreign bool
+	// ownDir is rt's own cgroup, when Create had to move it.
+	ownDir string
 	// dirFd+1, 0: not open.
 	dirFd int
 }

@@ -40,6 +40,12 @@ func TestMain(m *testing.M) {
 // work is what a process in a test's cgroup does. It begins after a line on
 // stdin, so that it can be attached first.
 func work(what string) {
+	if dir, ok := strings.CutPrefix(what, "enter "); ok {
+		enter(dir)
+	} else if what == "nested" {
+		nested()
+		return
+	}
 	_, _ = os.Stdin.Read(make([]byte, 1))
 	switch {
 	case what == "hog":
@@ -126,6 +132,7 @@ func suite(t *testing.T) {
 		{"Life", testLife}, {"Refusals", testRefusals}, {"Frozen", testFrozen}, {"ForkBomb", testForkBomb},
 		{"Devices", testDevices}, {"Limits", testLimits}, {"OOM", testOOM}, {"RemoveWaits", testRemoveWaits},
 		{"Hugetlb", testHugetlb}, {"SmallMemory", testSmallMemory}, {"Rootless", testRootless}, {"KillOne", testKillOne}, {"Park", testPark}, {"Join", testJoin},
+		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate},
 	} {
 		t.Run(tc.name, tc.f)
 	}

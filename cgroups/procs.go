@@ -47,14 +47,20 @@ func (m *manager) lead() *group {
 // meanwhile has none.
 func procs(dir string) ([]int, error) {
 	var pids []int
-	err := walk(dir, func(dir string) error {
-		data, err := readFile(path.Join(dir, "cgroup.procs"))
+	threaded := false // dir itself is
+	err := walk(dir, func(sub string) error {
+		data, err := readFile(path.Join(sub, "cgroup.procs"))
 		switch err {
 		case nil:
 			pids = appendPids(pids, string(data))
 		case unix.ENOENT, unix.ENODEV:
 		case unix.EOPNOTSUPP:
-			// A threaded cgroup: its domain, above it, lists its processes.
+			// A threaded cgroup: its domain lists its processes. Where that
+			// lies above dir they must be found by their threads.
+			if threaded = threaded || sub == dir; threaded {
+				pids, err = appendOwners(pids, sub)
+				return err
+			}
 		default:
 			return err
 		}
@@ -79,6 +85,31 @@ func walk(dir string, f func(dir string) error) error {
 		}
 	}
 	return nil
+}
+
+// appendOwners adds the processes of a threaded cgroup's threads. One that is
+// "domain invalid" has none.
+func appendOwners(pids []int, dir string) ([]int, error) {
+	data, err := readFile(path.Join(dir, "cgroup.threads"))
+	switch err {
+	case nil:
+	case unix.ENOENT, unix.ENODEV, unix.EOPNOTSUPP:
+		return pids, nil
+	default:
+		return pids, err
+	}
+	for _, tid := range appendPids(nil, string(data)) {
+		status, err := readFile("/proc/" + strconv.Itoa(tid) + "/status")
+		if err != nil {
+			continue // it has ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if owner, ok := strings.CutPrefix(line, "Tgid:"); ok {
+				pids = appendPids(pids, strings.TrimSpace(owner))
+			}
+		}
+	}
+	return pids, nil
 }
 
 // appendPids parses a cgroup.procs file. A 0 stands for a process outside of
