@@ -243,7 +243,7 @@ func (c *container) cleanUp() {
 // other processes outlive init: then every process of the cgroup is killed.
 func (c *container) killAll() error {
 	if c.rec.Init.Alive() {
-		if err := killProcess(c.rec.Init); err != nil {
+		if err := killProcess(c.rec.Init, c.thaw); err != nil {
 			return err
 		}
 	}
@@ -253,6 +253,19 @@ func (c *container) killAll() error {
 		return nil
 	}
 	return c.cg.Kill(unix.SIGKILL)
+}
+
+// thaw lets processes die that were killed: v1's freezer holds them.
+func (c *container) thaw() {
+	if c.cg == nil {
+		return
+	}
+	if frozen, err := c.cg.Frozen(); err != nil || !frozen {
+		return
+	}
+	if err := c.cg.Freeze(false); err != nil {
+		c.rt.log.Warn("the container is frozen, and its processes cannot die: " + err.Error())
+	}
 }
 
 func (c *container) poststop() {

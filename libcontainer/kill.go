@@ -38,7 +38,13 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 		}
 		return fault.New("", id, "", fault.ErrNotRunning)
 	}
-	return signalProcess(c.rec.Init, sig)
+	if err := signalProcess(c.rec.Init, sig); err != nil {
+		return err
+	}
+	if sig == sys.SIGKILL {
+		c.thaw()
+	}
+	return nil
 }
 
 // signalProcess signals exactly this process, never one that got its pid.
@@ -74,8 +80,8 @@ func openProcess(p state.Process) (int, error) {
 	return pidfd, nil
 }
 
-// killProcess kills the process and waits until it is dead.
-func killProcess(p state.Process) error {
+// killProcess kills the process, thaws it, and waits until it is dead.
+func killProcess(p state.Process, thaw func()) error {
 	pidfd, err := openProcess(p)
 	if errors.Is(err, fault.ErrNotRunning) {
 		return nil
@@ -87,6 +93,7 @@ func killProcess(p state.Process) error {
 	if err := sys.PidfdSignal(pidfd, sys.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fault.New("kill", "pid "+strconv.Itoa(p.Pid), "", err)
 	}
+	thaw()
 	i, err := sys.Readable(removeDeadline, pidfd)
 	if err == nil && i < 0 {
 		err = errors.New("still alive 10s after SIGKILL")

@@ -105,7 +105,7 @@ func (c *container) start(conn wire.Conn) error {
 	if c.rec.NoProcess {
 		// Like any other container whose program cannot be executed, it
 		// has stopped when start returns.
-		if err := killProcess(c.rec.Init); err != nil {
+		if err := killProcess(c.rec.Init, c.thaw); err != nil {
 			return err
 		}
 		return fault.New("start", "process", "", errors.New("not set in the bundle's config.json")).

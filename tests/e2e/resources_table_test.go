@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -156,7 +155,6 @@ func TestResources(t *testing.T) {
 		}, []string{"net_prio.ifpriomap=lo 5"}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			mountNetwork(t, row.controller)
 			c := harness.New(t, sh("sleep 100"))
 			c.Runtime.Only(t, "differs in what it refuses")
 			row.set(c.Spec.Linux.Resources)
@@ -245,26 +243,4 @@ func onlyV2(t *testing.T) []string {
 		list = append(list, "net_cls", "net_prio")
 	}
 	return list
-}
-
-// mountNetwork mounts the v1 hierarchies that distributions leave out, in the
-// tests' own mount namespace, for the test that needs one.
-func mountNetwork(t *testing.T, controller string) {
-	t.Helper()
-	if controller != "net_cls" && controller != "net_prio" || onV2(t) || slices.Contains(controllers(t), controller) {
-		return
-	}
-	dir := filepath.Join("/sys/fs/cgroup", controller)
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("%s cannot be mounted here: %v", controller, err)
-	}
-	t.Cleanup(func() { _ = os.Remove(dir) })
-	if err := syscall.Mount("cgroup", dir, "cgroup", 0, controller); err != nil {
-		t.Skipf("the kernel has no %s: %v", controller, err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
 }

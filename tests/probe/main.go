@@ -31,6 +31,8 @@ func main() {
 		fetch(args[0])
 	case "write": // PATH: open PATH for writing and say what came of it
 		write(args[0])
+	case "bomb": // N: N processes, each of which is born, forks one and ends
+		bomb(number(args))
 	case "hunt": // SECONDS OUT: try to get at each process that is born, and say so in OUT
 		hunt(number(args), args[1])
 	case "plant": // KEYRING: join it, open it to all, put a key into it, stay
