@@ -253,8 +253,10 @@ func TestMadeMeanwhile(t *testing.T) {
 	}
 }
 
-func TestSetAndAdd(t *testing.T) {
-	root := resctrl(t)
+// monitored is a group that is in use.
+func monitored(t *testing.T) (root string, g *Group) {
+	t.Helper()
+	root = resctrl(t)
 	g, err := newIn(root, "box", &specs.LinuxIntelRdt{EnableMonitoring: true})
 	if err != nil {
 		t.Fatal(err)
@@ -262,6 +264,11 @@ func TestSetAndAdd(t *testing.T) {
 	if err := likeKernel(t, g).Apply(1); err != nil {
 		t.Fatal(err)
 	}
+	return root, g
+}
+
+func TestSetAndAdd(t *testing.T) {
+	root, g := monitored(t)
 	file := filepath.Join(root, "box/schemata")
 	put(t, file, "")
 	for _, set := range []struct{ l3, mb, want string }{
@@ -288,14 +295,7 @@ func TestSetAndAdd(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	root := resctrl(t)
-	g, err := newIn(root, "box", &specs.LinuxIntelRdt{EnableMonitoring: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := likeKernel(t, g).Apply(1); err != nil {
-		t.Fatal(err)
-	}
+	root, g := monitored(t)
 	s, err := g.Stats()
 	if err != nil {
 		t.Fatal(err)
