@@ -45,7 +45,7 @@ func Features() *features.Features {
 				Flags: featureNames(spec.MemoryPolicyFlags()),
 			},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: new(true)}},
-			NetDevices:      &features.NetDevices{Enabled: new(false)},
+			NetDevices:      &features.NetDevices{Enabled: new(true)},
 		},
 		Annotations: map[string]string{
 			"io.github.seccomp.libseccomp.version": seccomp.Version(),

@@ -75,9 +75,12 @@ func TestFeaturesAreTrue(t *testing.T) {
 		}
 		s.Linux.Seccomp = p
 	})
-	if got := f.Linux.NetDevices; got == nil || *got.Enabled {
-		t.Error("netDevices are said to work, and Validate refuses them")
+	if !*f.Linux.NetDevices.Enabled {
+		t.Error("netDevices are said not to work")
 	}
+	check("netDevices", func(s *specs.Spec) {
+		s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {Name: "web%d"}}
+	})
 }
 
 // TestFeaturesOfTheKernel: Linux 5.14 has three of the four seccomp flags.

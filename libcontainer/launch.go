@@ -196,6 +196,9 @@ func (l *launch) converse() error {
 	if err := l.privileged(p); err != nil {
 		return err
 	}
+	if err := l.moveNetDevices(); err != nil {
+		return err
+	}
 	if err := l.openFds(p); err != nil {
 		return err
 	}

@@ -92,7 +92,6 @@ func namespaceRules() []ruleCase {
 
 func linuxRules() []ruleCase {
 	l := func(fields string) string { return `{"linux": {` + fields + `}}` }
-	noNetDev := "linux.netDevices: moving network devices is not supported by this version of rt"
 	const types = "c, b, u, p"
 	return []ruleCase{
 		{name: "sysctl", patch: l(`"sysctl": {"net.core.somaxconn": "1", "net/ipv4/ip_forward": "1", "kernel.sem": "1", "fs.mqueue.msg_max": "1", "kernel.domainname": "d"}`)},
@@ -140,12 +139,12 @@ func linuxRules() []ruleCase {
 			want: []string{"linux.devices[1].path: /a is another device in linux.devices[0]"}},
 
 		{name: "net device names", patch: l(`"netDevices": {"eth0": {"name": "web%d"}, "a/b": {}, "eth1": {"name": "0123456789abcdef"}}`), want: []string{
-			noNetDev, `linux.netDevices["a/b"]: "a/b" is not the name of a network interface`,
+			`linux.netDevices["a/b"]: "a/b" is not the name of a network interface`,
 			`linux.netDevices["eth1"].name: "0123456789abcdef" is not the name of a network interface`}},
 		{name: "net device clash", patch: l(`"netDevices": {"eth0": {"name": "eth1"}, "eth1": {}, "v0": {"name": "v%d"}, "v1": {"name": "v%d"}}`), want: []string{
-			noNetDev, `linux.netDevices["eth1"].name: "eth1" is the name of eth0 already (end the name in %d to get a free one)`}},
+			`linux.netDevices["eth1"].name: "eth1" is the name of eth0 already (end the name in %d to get a free one)`}},
 		{name: "net device without network", patch: l(`"netDevices": {"eth0": {}}`), edit: dropNamespace(specs.NetworkNamespace), want: []string{
-			noNetDev, `linux.netDevices: needs a network namespace (add {"type": "network"} to linux.namespaces)`}},
+			`linux.netDevices: needs a network namespace (add {"type": "network"} to linux.namespaces)`}},
 
 		{name: "propagation", patch: l(`"rootfsPropagation": "private,rec"`), want: []string{`linux.rootfsPropagation: "private,rec" is not known; ` +
 			`want one of shared, slave, private, unbindable, rshared, rslave, rprivate, runbindable`}},
