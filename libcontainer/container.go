@@ -290,7 +290,12 @@ func (c *container) runHooks(kind string, list []plan.Hook, status string, pid i
 	if err := sys.CloseFrom(3); err != nil {
 		return fault.New(kind+" hooks", "", "close_range", err)
 	}
-	return hook.Run(kind, list, c.rec.Bundle, st)
+	out, err := openHookOutput(c.rec.Annotations)
+	if err != nil {
+		return err
+	}
+	defer closeHookOutput(out)
+	return hook.Run(kind, list, c.rec.Bundle, st, out)
 }
 
 // report waits for the answer to a start: the end of the connection is

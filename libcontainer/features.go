@@ -50,7 +50,7 @@ func Features() *features.Features {
 		Annotations: map[string]string{
 			"io.github.seccomp.libseccomp.version": seccomp.Version(),
 		},
-		PotentiallyUnsafeConfigAnnotations: []string{"org.systemd.property."},
+		PotentiallyUnsafeConfigAnnotations: append([]string{"org.systemd.property."}, spec.Annotations()...),
 	}
 }
 

@@ -75,6 +75,7 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 		return nil, err
 	}
 	r.warn(warnings)
+	spec.Apply(s)
 	if err := checkTerminal(s, o); err != nil {
 		return nil, err
 	}
@@ -202,6 +203,9 @@ func (l *launch) converse() error {
 	if err := l.openFds(p); err != nil {
 		return err
 	}
+	if err := l.sendHookOutput(p); err != nil {
+		return err
+	}
 	if err := l.hookStates(p); err != nil {
 		return err
 	}
@@ -262,12 +266,17 @@ func (l *launch) runtimeHooks() error {
 	if err != nil {
 		return err
 	}
-	h := l.spec.Hooks
-	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
-	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st); err != nil {
+	out, err := openHookOutput(l.spec.Annotations)
+	if err != nil {
 		return err
 	}
-	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st); err != nil {
+	defer closeHookOutput(out)
+	h := l.spec.Hooks
+	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
+	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, out); err != nil {
+		return err
+	}
+	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, out); err != nil {
 		return err
 	}
 	if err := l.park(); err != nil {

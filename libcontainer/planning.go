@@ -17,6 +17,7 @@ import (
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/planner"
+	"rt/libcontainer/spec"
 	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
 	"rt/seccomp"
@@ -39,8 +40,9 @@ func (l *launch) facts() planner.Facts {
 		f.AppArmor = p.ApparmorProfile != "" && appArmorEnabled()
 		f.SELinux = p.SelinuxLabel != "" && seLinuxEnabled()
 	}
+	systemd := spec.SystemdV1(l.spec.Annotations)
 	for _, m := range l.spec.Mounts {
-		if m.Type == "cgroup" || m.Type == "cgroup2" {
+		if m.Type == "cgroup" || m.Type == "cgroup2" || systemd != "" && m.Destination == systemd {
 			f.Cgroup = cgroupFacts(l.cg.Record())
 			break
 		}
@@ -84,15 +86,17 @@ func pidInside(pid int) (int, error) {
 // compileSeccomp returns the container's filter, compiled or from the cache,
 // and, when it notifies, the connection to the agent.
 func (l *launch) compileSeccomp() (*plan.Seccomp, []int, error) {
-	profile := seccompProfile(l.spec)
-	if profile == nil {
+	if !planner.HasSeccomp(l.spec) {
 		return nil, nil, nil
 	}
-	filter, warnings, err := seccomp.Cached(l.store.Path()+"/"+state.CacheDir, profile)
+	var profile *specs.LinuxSeccomp
+	if l.spec.Linux != nil {
+		profile = l.spec.Linux.Seccomp
+	}
+	filter, err := l.seccompFilter(profile)
 	if err != nil {
 		return nil, nil, err
 	}
-	l.rt.warn(warnings)
 	if len(filter.Skipped) > 0 {
 		l.rt.log.Debug("seccomp: system calls unknown to libseccomp " + seccomp.Version() + ": " + strings.Join(filter.Skipped, " "))
 	}
@@ -108,18 +112,21 @@ func (l *launch) compileSeccomp() (*plan.Seccomp, []int, error) {
 	return s, []int{agent}, nil
 }
 
-func seccompProfile(s *specs.Spec) *specs.LinuxSeccomp {
-	if s.Linux == nil || s.Process == nil {
-		return nil
+// seccompFilter is the profile's filter, or the one given in an annotation.
+func (l *launch) seccompFilter(profile *specs.LinuxSeccomp) (seccomp.Filter, error) {
+	if bpf := spec.SeccompBPF(l.spec.Annotations); bpf != nil {
+		return seccomp.Ready(bpf, profile)
 	}
-	return s.Linux.Seccomp
+	filter, warnings, err := seccomp.Cached(l.store.Path()+"/"+state.CacheDir, profile)
+	l.rt.warn(warnings)
+	return filter, err
 }
 
 // connectAgent connects to the seccomp agent and writes the message that init
 // will send with the listener (runtime-spec config-linux.md, "The Container
 // Process State").
 func (l *launch) connectAgent(profile *specs.LinuxSeccomp, s *plan.Seccomp) (int, error) {
-	if profile.ListenerPath == "" {
+	if profile == nil || profile.ListenerPath == "" {
 		return -1, fault.New("seccomp", "linux.seccomp.listenerPath", "", errors.New("must be set: an action is SCMP_ACT_NOTIFY"))
 	}
 	fd, err := sys.Connect(profile.ListenerPath)

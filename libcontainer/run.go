@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/spec"
 	"rt/libcontainer/sys"
 )
 
@@ -164,9 +165,15 @@ func forward(signals <-chan os.Signal, pidfd int, done <-chan struct{}) {
 
 // handOut gives the caller what it asked for of the created container.
 func (l *launch) handOut() error {
-	if l.opts.PidfdSocket != "" {
-		if err := sendPidfd(l.opts.PidfdSocket, l.init.pidfd); err != nil {
-			return err
+	receiver := spec.PidfdReceiver(l.spec.Annotations)
+	for _, to := range []struct{ option, path string }{
+		{"--pidfd-socket", l.opts.PidfdSocket}, {`annotations["run.oci.pidfd_receiver"]`, receiver},
+	} {
+		if to.path == "" {
+			continue
+		}
+		if err := sendPidfd(to.path, l.init.pidfd); err != nil {
+			return fault.New("pidfd", to.option, to.path, err).WithHint("a listening unix socket must be there before rt is called")
 		}
 	}
 	if l.opts.PidFile != "" {
@@ -177,14 +184,11 @@ func (l *launch) handOut() error {
 
 func sendPidfd(path string, pidfd int) error {
 	fd, err := sys.Connect(path)
-	if err == nil {
-		defer sys.Close(fd)
-		err = sys.SendAll(fd, []byte("pidfd"), []int{pidfd})
-	}
 	if err != nil {
-		return fault.New("pidfd", "--pidfd-socket", path, err)
+		return err
 	}
-	return nil
+	defer sys.Close(fd)
+	return sys.SendAll(fd, []byte("pidfd"), []int{pidfd})
 }
 
 // writePidFile replaces the file in one step: who sees it, sees a whole pid.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -22,12 +23,16 @@ import (
 // maxOutput is how much of a hook's output is kept for its error.
 const maxOutput = 4096
 
+// Output are the files that hooks write to. Where there is none, the last of
+// what a failing hook has printed stands in its error.
+type Output struct{ Stdout, Stderr *os.File }
+
 // Run runs every hook of the list in order, until one fails. kind is the
 // spec's name of the list, dir the working directory ("" is the caller's). The
 // environment is only what the hook names.
-func Run(kind string, hooks []plan.Hook, dir string, state []byte) error {
+func Run(kind string, hooks []plan.Hook, dir string, state []byte, out Output) error {
 	for i, h := range hooks {
-		if err := run(h, dir, state); err != nil {
+		if err := run(h, dir, state, out); err != nil {
 			err.Step = fmt.Sprintf("error running %s hook #%d", kind, i)
 			return err
 		}
@@ -35,7 +40,7 @@ func Run(kind string, hooks []plan.Hook, dir string, state []byte) error {
 	return nil
 }
 
-func run(h plan.Hook, dir string, state []byte) *fault.Error {
+func run(h plan.Hook, dir string, state []byte, out Output) *fault.Error {
 	ctx, cancel := context.Background(), func() {}
 	if h.Timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(h.Timeout)*time.Second)
@@ -50,6 +55,12 @@ func run(h plan.Hook, dir string, state []byte) *fault.Error {
 	cmd.Dir = dir
 	cmd.Stdin = bytes.NewReader(state)
 	cmd.Stdout, cmd.Stderr = &output, &output
+	if out.Stdout != nil {
+		cmd.Stdout = out.Stdout
+	}
+	if out.Stderr != nil {
+		cmd.Stderr = out.Stderr
+	}
 	// A hook that is out of time goes with all that it has started, and a
 	// grandchild that keeps the pipes open does not keep us.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

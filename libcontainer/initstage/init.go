@@ -183,7 +183,7 @@ func (s *stage) meet() error {
 }
 
 func (s *stage) createContainerHooks() error {
-	return hook.Run("createContainer", s.plan.CreateContainer, s.plan.Bundle, s.plan.CreateState)
+	return hook.Run("createContainer", s.plan.CreateContainer, s.plan.Bundle, s.plan.CreateState, s.hookOutput())
 }
 
 func (s *stage) pivot() error {
@@ -259,6 +259,17 @@ func (s *stage) waitForStart() error {
 // callerDeadline is how long who has connected may take to say "start".
 const callerDeadline = 10 * time.Second
 
+// hookOutput are the files that the parent has opened for the hooks' output.
+func (s *stage) hookOutput() (out hook.Output) {
+	if fd := s.fd(s.plan.HookStdout); fd != plan.None {
+		out.Stdout = os.NewFile(uintptr(fd), "stdout")
+	}
+	if fd := s.fd(s.plan.HookStderr); fd != plan.None {
+		out.Stderr = os.NewFile(uintptr(fd), "stderr")
+	}
+	return out
+}
+
 func (s *stage) startContainerHooks() error {
-	return hook.Run("startContainer", s.plan.StartContainer, "", s.plan.StartState)
+	return hook.Run("startContainer", s.plan.StartContainer, "", s.plan.StartState, s.hookOutput())
 }

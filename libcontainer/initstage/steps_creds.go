@@ -74,9 +74,13 @@ func dropBounding(c *plan.Caps) error {
 }
 
 func setIDs(p *plan.Process, userNS bool) error {
-	// The caller's groups always go. Only where an unprivileged user's
-	// namespace denies setgroups, and none are asked for, do they stay.
-	err := sys.SetGroups(p.AdditionalGids)
+	// The caller's groups go, unless they are asked for. Only where an
+	// unprivileged user's namespace denies setgroups, and none are asked
+	// for, do they stay.
+	var err error
+	if !p.KeepGroups {
+		err = sys.SetGroups(p.AdditionalGids)
+	}
 	if err != nil && !(userNS && errors.Is(err, unix.EPERM) && len(p.AdditionalGids) == 0) {
 		e := fault.New("process", "process.user.additionalGids", "setgroups", err)
 		switch {

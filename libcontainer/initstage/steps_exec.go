@@ -169,7 +169,7 @@ func filterError(errno syscall.Errno) error {
 	case unix.EACCES:
 		e.Hint = "without process.noNewPrivileges it needs CAP_SYS_ADMIN"
 	case unix.EINVAL:
-		e.Hint = "one of linux.seccomp.flags may be newer than this kernel"
+		e.Hint = "one of linux.seccomp.flags may be newer than this kernel, or run.oci.seccomp_bpf_data no valid program"
 	case unix.EBUSY:
 		e.Hint = "a filter around rt has a listener already; a process can have one only"
 	}

@@ -37,7 +37,7 @@ func (s *stage) becomeRoot() error {
 	if !s.plan.UserNS {
 		return nil
 	}
-	if err := sys.BecomeRoot(); err != nil {
+	if err := sys.BecomeRoot(s.plan.Process.KeepGroups); err != nil {
 		return fault.New("", "", "become its uid 0 and gid 0", err).
 			WithHint("linux.uidMappings and linux.gidMappings must map id 0 of the container")
 	}

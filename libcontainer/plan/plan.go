@@ -40,7 +40,10 @@ type Plan struct {
 	StartContainer  []Hook
 	CreateState     []byte // state JSON for CreateContainer hooks
 	StartState      []byte // state JSON for StartContainer hooks
-	Process         Process
+	// HookStdout and HookStderr are files, indexes of fds, that these hooks
+	// write to; None: their output is kept for an error's text.
+	HookStdout, HookStderr int
+	Process                Process
 	// SeccompFollows: a Seccomp of its own comes once it is compiled.
 	SeccompFollows bool
 	// ListenFd is the listening socket on which init waits for `start`;

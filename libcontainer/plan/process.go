@@ -9,7 +9,8 @@ type Process struct {
 
 	UID, GID       uint32
 	AdditionalGids []uint32
-	Umask          int // None: the caller's umask stays
+	KeepGroups     bool // those of rt's caller stay
+	Umask          int  // None: the caller's umask stays
 
 	Terminal bool
 	// ConsoleFd is the socket to which init sends the pty's master.

@@ -17,6 +17,7 @@ import (
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/spec"
 )
 
 // Rootfs plans the container's file system from a valid spec. It is nil when
@@ -52,8 +53,12 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 	if err := rootPropagation(r, linux.RootfsPropagation); err != nil {
 		return nil, err
 	}
+	systemd := spec.SystemdV1(s.Annotations)
 	for i := range s.Mounts {
 		m, err := planMount(i, &s.Mounts[i], linux, f, o)
+		if systemd != "" && s.Mounts[i].Destination == systemd {
+			m, err = systemdV1Mount(i, s.Mounts[i], linux, f, o)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -242,6 +247,22 @@ func labelled(fstype string, data []string, label string) []string {
 		}
 	}
 	return append(slices.Clip(data), "context="+label)
+}
+
+// systemdV1Mount makes a mount, whatever it was to be, one of systemd's named v1
+// hierarchy alone: what a systemd from before v2 needs to start.
+func systemdV1Mount(i int, s specs.Mount, linux *specs.Linux, f Facts, o Options) (plan.Mount, error) {
+	s.Type, s.Source = "cgroup", "cgroup"
+	s.Options = slices.DeleteFunc(slices.Clone(s.Options), func(o string) bool { return o == "bind" || o == "rbind" })
+	m, err := planMount(i, &s, linux, f, o)
+	h := plan.CgroupHierarchy{Name: "systemd", Options: "none,name=systemd,xattr"}
+	for _, known := range f.Cgroup.Hierarchies {
+		if known.Name == h.Name {
+			h.BindSource = known.Own
+		}
+	}
+	m.Cgroup = &plan.CgroupMount{Hierarchies: []plan.CgroupHierarchy{h}}
+	return m, err
 }
 
 func cgroupMount(private bool, f CgroupFacts) *plan.CgroupMount {

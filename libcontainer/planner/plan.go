@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/plan"
+	"rt/libcontainer/spec"
 )
 
 // Plan turns a validated spec into the plan of its init. The warnings are for
@@ -22,9 +23,10 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 		Loopback:       ns.New&unix.CLONE_NEWNET != 0,
 		Hostname:       s.Hostname,
 		Domainname:     s.Domainname,
-		SeccompFollows: s.Linux != nil && s.Linux.Seccomp != nil && s.Process != nil,
+		SeccompFollows: HasSeccomp(s),
 		Bundle:         o.Bundle,
 		ListenFd:       plan.None,
+		HookStdout:     plan.None, HookStderr: plan.None,
 	}
 	if h := s.Hooks; h != nil {
 		//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
@@ -41,6 +43,12 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 	var warnings []string
 	p.Process, warnings, err = Process(s, f, o)
 	return p, warnings, err
+}
+
+// HasSeccomp says that the process gets a filter: that of the profile, or the
+// one that an annotation puts in its place.
+func HasSeccomp(s *specs.Spec) bool {
+	return s.Process != nil && (s.Linux != nil && s.Linux.Seccomp != nil || spec.SeccompBPF(s.Annotations) != nil)
 }
 
 // joins says whether an existing namespace of this kind is entered.

@@ -17,6 +17,7 @@ import (
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/spec"
 )
 
 // Process translates s.Process. The warnings name what the spec asks for and
@@ -33,6 +34,7 @@ func Process(s *specs.Spec, f Facts, o Options) (plan.Process, []string, error) 
 		UID:             s.Process.User.UID,
 		GID:             s.Process.User.GID,
 		AdditionalGids:  slices.Clone(s.Process.User.AdditionalGids),
+		KeepGroups:      spec.KeepGroups(s.Annotations),
 		Umask:           umask(s.Process.User.Umask),
 		Terminal:        s.Process.Terminal,
 		ConsoleFd:       plan.None,

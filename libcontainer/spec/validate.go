@@ -285,9 +285,3 @@ func (c *checker) environment(env []string, path ...any) {
 		}
 	}
 }
-
-func (c *checker) annotations() {
-	if _, empty := c.spec.Annotations[""]; empty {
-		c.fail(`annotations[""]`, "the key must not be empty")
-	}
-}

@@ -5,6 +5,8 @@ package spec
 // namespace of its type is known once it is opened, not here.
 
 import (
+	"slices"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -77,12 +79,19 @@ func (c *checker) timeOffsets() {
 	}
 	for _, clock := range sortedKeys(offsets) {
 		oneOf(c, clock, []string{"monotonic", "boottime"}, path, key(clock))
+	}
+	c.offsetRanges(offsets, path)
+}
+
+func (c *checker) offsetRanges(offsets map[string]specs.LinuxTimeOffset, path ...any) {
+	for _, clock := range sortedKeys(offsets) {
+		field := func(name string) string { return at(append(slices.Clip(path), key(clock), name)...) }
 		o := offsets[clock]
 		if o.Secs < -maxSeconds || o.Secs > maxSeconds/2 {
-			c.fail(at(path, key(clock), "secs"), "must be %d..%d, got %d", -maxSeconds, maxSeconds/2, o.Secs)
+			c.fail(field("secs"), "must be %d..%d, got %d", -maxSeconds, maxSeconds/2, o.Secs)
 		}
 		if o.Nanosecs > 999999999 {
-			c.fail(at(path, key(clock), "nanosecs"), "must be 0..999999999, got %d", o.Nanosecs)
+			c.fail(field("nanosecs"), "must be 0..999999999, got %d", o.Nanosecs)
 		}
 	}
 }

@@ -137,3 +137,17 @@ func ReadNames(dirfd int) ([]string, error) {
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
 }
+
+// OpenAppend opens a file of the host for appending and makes it where it is
+// missing. A fifo that nobody reads is ENXIO instead of a wait.
+func OpenAppend(path string, mode uint32) (int, error) {
+	fd, err := OpenFileAt(unix.AT_FDCWD, path, unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, mode)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetNonblock(fd, false); err != nil {
+		Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}

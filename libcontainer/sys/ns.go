@@ -60,11 +60,14 @@ func NotDumpable() error {
 }
 
 // BecomeRoot makes the calling thread uid and gid 0 of its user namespace,
-// without supplementary groups where the namespace allows to drop them.
-func BecomeRoot() error {
-	_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
-	if errno != 0 && errno != unix.EPERM { // EPERM: setgroups is denied
-		return errno
+// without supplementary groups where the namespace allows to drop them, unless
+// they are to be kept.
+func BecomeRoot(keepGroups bool) error {
+	if !keepGroups {
+		_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
+		if errno != 0 && errno != unix.EPERM { // EPERM: setgroups is denied
+			return errno
+		}
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, 0, 0, 0); errno != 0 {
 		return errno
