@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -35,6 +36,40 @@ func TestFeaturesShape(t *testing.T) {
 	for _, name := range []string{"enabled", "actions", "operators", "archs", "knownFlags", "supportedFlags"} {
 		if seccomp[name] == nil {
 			t.Errorf("linux.seccomp.%s is missing", name)
+		}
+	}
+}
+
+// TestFeaturesAreWhole: every field of runtime-spec 1.3's structure is there; a
+// field that is added to it fails here.
+func TestFeaturesAreWhole(t *testing.T) {
+	var walk func(path string, v reflect.Value)
+	walk = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if v.IsNil() {
+				t.Errorf("%s is missing", path)
+				return
+			}
+			walk(path, v.Elem())
+		case reflect.Struct:
+			for i := range v.NumField() {
+				walk(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		case reflect.Slice, reflect.Map, reflect.String:
+			if v.Len() == 0 {
+				t.Errorf("%s is empty", path)
+			}
+		}
+	}
+	walk("features", reflect.ValueOf(Features()))
+}
+
+// TestFeaturesUnsafeAnnotations: all annotations that do something are listed.
+func TestFeaturesUnsafeAnnotations(t *testing.T) {
+	for _, name := range spec.Annotations() {
+		if !slices.Contains(Features().PotentiallyUnsafeConfigAnnotations, name) {
+			t.Errorf("%s is not listed", name)
 		}
 	}
 }
@@ -77,6 +112,22 @@ func TestFeaturesAreTrue(t *testing.T) {
 	})
 	if !*f.Linux.NetDevices.Enabled {
 		t.Error("netDevices are said not to work")
+	}
+	check("memory policy flags", func(s *specs.Spec) {
+		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "0"}
+		for _, flag := range f.Linux.MemoryPolicy.Flags {
+			if flag != string(specs.MpolFRelativeNodes) { // excludes another
+				s.Linux.MemoryPolicy.Flags = append(s.Linux.MemoryPolicy.Flags, specs.MemoryPolicyFlagType(flag))
+			}
+		}
+	})
+	for _, mode := range f.Linux.MemoryPolicy.Modes {
+		check(mode, func(s *specs.Spec) {
+			s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MemoryPolicyModeType(mode)}
+			if mode != "MPOL_DEFAULT" && mode != "MPOL_LOCAL" {
+				s.Linux.MemoryPolicy.Nodes = "0"
+			}
+		})
 	}
 	check("netDevices", func(s *specs.Spec) {
 		s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {Name: "web%d"}}

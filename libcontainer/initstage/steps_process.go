@@ -189,7 +189,11 @@ func setScheduler(p *plan.Process) error {
 		return fault.New("process", "process.scheduler", "",
 			errors.New("process scheduler can't be used together with AllowedCPUs"))
 	}
-	return fault.New("process", "process.scheduler", "sched_setattr", err)
+	e := fault.New("process", "process.scheduler", "sched_setattr", err)
+	if errors.Is(err, unix.EPERM) {
+		e.Hint = "it needs CAP_SYS_NICE; a real-time policy on cgroup v1 also needs linux.resources.cpu.realtimeRuntime"
+	}
+	return e
 }
 
 func setIOPriority(p *plan.Process) error {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -53,6 +54,10 @@ func TestSeccompNotify(t *testing.T) {
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
 		t.Fatalf("fds %v, %v", fds, err)
+	}
+	// One message a connection, which then ends.
+	if n, err := conn.Read(data); err != io.EOF {
+		t.Errorf("%d bytes more for the agent, %v", n, err)
 	}
 	// Close the listener: every call that it would have judged is ENOSYS.
 	unix.Close(fds[0])
