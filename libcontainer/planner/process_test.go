@@ -203,3 +203,29 @@ func FuzzParseList(f *testing.F) {
 		}
 	})
 }
+
+// TestScheduler: every policy and number of the specification in the kernel's
+// terms (linux/sched.h).
+func TestScheduler(t *testing.T) {
+	for name, policy := range map[specs.LinuxSchedulerPolicy]uint32{
+		specs.SchedOther: 0, specs.SchedFIFO: 1, specs.SchedRR: 2, specs.SchedBatch: 3, specs.SchedISO: 4, specs.SchedIdle: 5, specs.SchedDeadline: 6,
+	} {
+		if got, err := scheduler(&specs.Scheduler{Policy: name}, false); err != nil || got.Policy != policy {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	got, err := scheduler(&specs.Scheduler{
+		Policy: specs.SchedDeadline, Nice: 1, Runtime: 2, Deadline: 3, Period: 4,
+		Flags: []specs.LinuxSchedulerFlag{
+			specs.SchedFlagResetOnFork, specs.SchedFlagReclaim, specs.SchedFlagDLOverrun, specs.SchedFlagKeepPolicy,
+			specs.SchedFlagKeepParams, specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax,
+		},
+	}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &plan.Scheduler{Policy: 6, Flags: 0x7f, Nice: 1, Runtime: 2, Deadline: 3, Period: 4, Cpuset: true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

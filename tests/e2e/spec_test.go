@@ -256,6 +256,10 @@ func TestScheduling(t *testing.T) {
 			}
 		}, "", "7 1\n", "has none"},
 		{"SCHED_IDLE", func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedIdle} }, "cut -d' ' -f41 /proc/self/stat", "5\n", "has none"},
+		{"SCHED_DEADLINE", func(s *specs.Spec) {
+			s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 2e6, Deadline: 2e7, Period: 4e7}
+			s.Process.Args = []string{"cut", "-d ", "-f41", "/proc/self/stat"}
+		}, "", "6\n", "has none"},
 		{"ioPriority with a level", func(s *specs.Spec) {
 			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 6}
 		}, "ionice", "best-effort: prio 6\n", "has none"},
