@@ -1,9 +1,10 @@
 package e2e
 
+//lint:file-ignore SA1019 prestart is deprecated in the spec, and is what Docker uses
+
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -146,13 +147,7 @@ func TestPidfdReceiver(t *testing.T) {
 	c.Detached()
 	pidfd := accept()
 	defer pidfd.Close()
-	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := fmt.Sprintf("Pid:\t%d\n", c.Status().Pid); !strings.Contains(string(info), want) {
-		t.Errorf("the fd is not of init: %q wanted in\n%s", want, info)
-	}
+	wantPidfd(t, c, pidfd)
 
 	c.Runtime.Only(t, "has other words")
 	path = c.Host("nobody.sock")

@@ -2,35 +2,38 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 	"rt/tests/harness"
 )
 
-// ownNetwork puts the test into a network namespace of its own: its thread ends
-// with the test, and the namespace with what the test has started.
-func ownNetwork(t *testing.T) {
+// hostNet is a network namespace that stands for the host's.
+type hostNet struct {
+	t    *testing.T
+	name string
+}
+
+func newNetwork(t *testing.T) hostNet {
 	t.Helper()
 	harness.Root(t)
 	harness.Need(t, "ip", "nsenter")
-	runtime.LockOSThread() // never unlocked
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Fatalf("a network namespace: %v", err)
-	}
-	out, err := exec.Command("ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1").CombinedOutput()
+	n := hostNet{t, fmt.Sprintf("rt-e2e-%d", os.Getpid())}
+	run(t, "ip", "netns", "add", n.name)
+	t.Cleanup(func() { run(t, "ip", "netns", "del", n.name) })
+	out, err := exec.Command("ip", "-n", n.name, "link", "add", "probe0", "type", "veth", "peer", "name", "probe1").CombinedOutput()
 	if strings.Contains(string(out), "Unknown device type") {
 		t.Skip("the kernel has no veth")
 	}
 	if err != nil {
 		t.Fatalf("make a veth: %v: %s", err, out)
 	}
-	run(t, "ip", "link", "del", "probe0")
+	n.ip("link", "del", "probe0")
+	return n
 }
 
 // run calls a program and returns what it prints.
@@ -43,15 +46,35 @@ func run(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func ip(t *testing.T, args ...string) string {
-	t.Helper()
-	return run(t, append([]string{"ip"}, args...)...)
+func (n hostNet) ip(args ...string) string {
+	n.t.Helper()
+	return run(n.t, append([]string{"ip", "-n", n.name}, args...)...)
 }
 
 // veth makes the pair name, name-p.
-func veth(t *testing.T, name string) {
+func (n hostNet) veth(name string) {
+	n.t.Helper()
+	n.ip("link", "add", name, "type", "veth", "peer", "name", name+"-p")
+}
+
+// container is a container whose runtime is called in the namespace.
+func (n hostNet) container(spec *specs.Spec) *harness.Container {
+	n.t.Helper()
+	c := harness.New(n.t, spec)
+	c.Runtime.Only(n.t, "cannot move interfaces")
+	c.Runtime.Path = wrap(n.t, c, "nsenter", "--net=/run/netns/"+n.name, c.Runtime.Path)
+	return c
+}
+
+// wrap makes a program of a command line that its own arguments are added to.
+func wrap(t *testing.T, c *harness.Container, words ...string) string {
 	t.Helper()
-	ip(t, "link", "add", name, "type", "veth", "peer", "name", name+"-p")
+	harness.Need(t, words[0])
+	path := c.Host("rt-by-" + words[0])
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec "+strings.Join(words, " ")+" \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func netDevices(c *harness.Container, devices map[string]string) {
@@ -68,17 +91,16 @@ ip -o addr show dev $n | sed "s/^[0-9]*: \([^ ]*\) *\(inet6*\) \([^ ]*\).*/\1 \2
 // TestNetDevices: an interface arrives under its new name, with its MTU and
 // its permanent global addresses and no others, and up.
 func TestNetDevices(t *testing.T) {
-	ownNetwork(t)
-	veth(t, "ve0")
-	ip(t, "link", "set", "ve0", "mtu", "1404")
-	ip(t, "addr", "add", "10.11.12.13/24", "dev", "ve0")
-	ip(t, "addr", "add", "10.11.12.14/24", "dev", "ve0") // secondary
-	ip(t, "addr", "add", "10.9.9.9/32", "dev", "ve0", "scope", "link")
-	ip(t, "addr", "add", "10.8.8.8/32", "dev", "ve0", "valid_lft", "1000", "preferred_lft", "1000")
-	ip(t, "addr", "add", "fd00::13/64", "dev", "ve0", "nodad")
-	veth(t, "ve1")
-	c := harness.New(t, sh(interfaces))
-	c.Runtime.Only(t, "cannot move interfaces")
+	n := newNetwork(t)
+	n.veth("ve0")
+	n.ip("link", "set", "ve0", "mtu", "1404")
+	n.ip("addr", "add", "10.11.12.13/24", "dev", "ve0")
+	n.ip("addr", "add", "10.11.12.14/24", "dev", "ve0") // secondary
+	n.ip("addr", "add", "10.9.9.9/32", "dev", "ve0", "scope", "link")
+	n.ip("addr", "add", "10.8.8.8/32", "dev", "ve0", "valid_lft", "1000", "preferred_lft", "1000")
+	n.ip("addr", "add", "fd00::13/64", "dev", "ve0", "nodad")
+	n.veth("ve1")
+	c := n.container(sh(interfaces))
 	netDevices(c, map[string]string{"ve0": "web0", "ve1": ""})
 	c.Run().WantOutput(t, `ve1 mtu 1500 flags 1
 web0 inet 10.11.12.13/24
@@ -91,23 +113,21 @@ web0 mtu 1404 flags 1
 // TestNetDevicesTemplate: %d is the first number that is free, and a plain name
 // goes before it.
 func TestNetDevicesTemplate(t *testing.T) {
-	ownNetwork(t)
-	veth(t, "va")
-	veth(t, "vb")
-	ip(t, "addr", "add", "10.11.12.13/24", "dev", "va")
-	c := harness.New(t, sh("ls /sys/class/net; ip -o -4 addr show dev eth1 | grep -o '10.11.12.13.* eth1'"))
-	c.Runtime.Only(t, "cannot move interfaces")
+	n := newNetwork(t)
+	n.veth("va")
+	n.veth("vb")
+	n.ip("addr", "add", "10.11.12.13/24", "dev", "va")
+	c := n.container(sh("ls /sys/class/net; ip -o -4 addr show dev eth1 | grep -o '10.11.12.13.* eth1'"))
 	netDevices(c, map[string]string{"va": "eth%d", "vb": "eth0"})
 	c.Run().WantExit(t, 0).WantOutput(t, "eth0\neth1\nlo\n10.11.12.13/24 scope global eth1\n")
 }
 
 // TestNetDevicesHooks: the hooks of create find the interface in the container.
 func TestNetDevicesHooks(t *testing.T) {
-	ownNetwork(t)
+	n := newNetwork(t)
 	harness.Need(t, "nsenter")
-	veth(t, "ve0")
-	c := harness.New(t, sh("cat /sys/class/net/web0/mtu"))
-	c.Runtime.Only(t, "cannot move interfaces")
+	n.veth("ve0")
+	c := n.container(sh("cat /sys/class/net/web0/mtu"))
 	netDevices(c, map[string]string{"ve0": "web0"})
 	script := `PATH=/usr/sbin:/usr/bin:/sbin:/bin; pid=$(sed 's/.*"pid": *\([0-9]*\).*/\1/'); exec nsenter -t $pid -n ip link set web0 mtu 1404`
 	c.Spec.Hooks = &specs.Hooks{CreateRuntime: shHook(script, 0)}
@@ -117,31 +137,30 @@ func TestNetDevicesHooks(t *testing.T) {
 // TestNetDevicesClash: a name that is taken is an error, and every device stays
 // where and as it was.
 func TestNetDevicesClash(t *testing.T) {
-	ownNetwork(t)
-	holder := harness.New(t, sh("exec sleep 100"))
-	holder.Runtime.Only(t, "cannot move interfaces")
+	n := newNetwork(t)
+	holder := n.container(sh("exec sleep 100"))
 	holder.Detached()
 	pid := holder.Status().Pid
 	run(t, "nsenter", "-t", strconv.Itoa(pid), "-n", "ip", "link", "add", "web0", "type", "veth", "peer", "name", "web0-p")
-	veth(t, "ve0")
-	ip(t, "addr", "add", "10.11.12.13/24", "dev", "ve0")
-	ip(t, "link", "set", "ve0", "up")
-	before := ip(t, "-o", "addr", "show", "dev", "ve0")
+	n.veth("ve0")
+	n.ip("addr", "add", "10.11.12.13/24", "dev", "ve0")
+	n.ip("link", "set", "ve0", "up")
+	before := n.ip("-o", "addr", "show", "dev", "ve0")
 
-	c := harness.New(t, sh("true"))
+	c := n.container(sh("true"))
 	netDevices(c, map[string]string{"ve0": "web0"})
 	harness.JoinNamespace(c.Spec, specs.NetworkNamespace, fmt.Sprintf("/proc/%d/ns/net", pid))
 	c.Run().WantFailure(t, `network: linux.netDevices["ve0"].name: web0: file exists`, "hint: the container's network namespace has an interface of this name")
-	if after := ip(t, "-o", "addr", "show", "dev", "ve0"); after != before {
+	if after := n.ip("-o", "addr", "show", "dev", "ve0"); after != before {
 		t.Errorf("the device was touched:\n%s\n%s", before, after)
 	}
 
 	// The second device cannot move: the first one returns.
-	ip(t, "link", "add", "wbr", "type", "bridge")
+	n.ip("link", "add", "wbr", "type", "bridge")
 	netDevices(c, map[string]string{"ve0": "fresh0", "wbr": ""})
 	c.Run().WantFailure(t, `network: linux.netDevices["wbr"]: move: invalid argument`)
-	after := ip(t, "-o", "-4", "addr", "show", "dev", "ve0")
-	if !strings.Contains(after, "10.11.12.13/24") || !strings.Contains(ip(t, "link", "show", "dev", "ve0"), "UP") {
+	after := n.ip("-o", "-4", "addr", "show", "dev", "ve0")
+	if !strings.Contains(after, "10.11.12.13/24") || !strings.Contains(n.ip("link", "show", "dev", "ve0"), "UP") {
 		t.Errorf("the device came back without its address, or down: %s", after)
 	}
 
@@ -152,23 +171,26 @@ func TestNetDevicesClash(t *testing.T) {
 }
 
 func TestNetDevicesErrors(t *testing.T) {
-	ownNetwork(t)
-	c := harness.New(t, sh("true"))
-	c.Runtime.Only(t, "cannot move interfaces")
+	n := newNetwork(t)
+	n.veth("ve0")
+	c := n.container(sh("true"))
 	netDevices(c, map[string]string{"nope0": ""})
 	c.Run().WantFailure(t, `network: linux.netDevices["nope0"]: find it: no such device`, "hint: there is no interface of this name")
 	netDevices(c, map[string]string{"lo": "lo9"})
-	c.Run().WantFailure(t, `network: linux.netDevices["lo"]: move: invalid argument`)
+	c.Run().WantFailure(t, `network: linux.netDevices["lo"]: move: invalid argument`, "hint: some interfaces belong to their network namespace for ever")
+	c.Runtime.Path = wrap(t, c, "setpriv", "--bounding-set=-net_admin", c.Runtime.Path)
+	netDevices(c, map[string]string{"ve0": ""})
+	c.Run().WantFailure(t, `network: linux.netDevices["ve0"]: move: operation not permitted`, "hint: moving an interface needs CAP_NET_ADMIN")
+	n.ip("link", "show", "dev", "ve0")
 }
 
 // TestNetDevicesUserNamespace: root moves a device into a network namespace
 // that a user namespace owns.
 func TestNetDevicesUserNamespace(t *testing.T) {
-	ownNetwork(t)
-	veth(t, "ve0")
-	ip(t, "addr", "add", "10.11.12.13/24", "dev", "ve0")
-	c := harness.New(t, sh("ip -o -4 addr show dev web0 | grep -o '10.11.12.13.*'"))
-	c.Runtime.Only(t, "cannot move interfaces")
+	n := newNetwork(t)
+	n.veth("ve0")
+	n.ip("addr", "add", "10.11.12.13/24", "dev", "ve0")
+	c := n.container(sh("ip -o -4 addr show dev web0 | grep -o '10.11.12.13.*'"))
 	userns(t, c)
 	netDevices(c, map[string]string{"ve0": "web0"})
 	c.Run().WantExit(t, 0)

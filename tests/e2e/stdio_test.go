@@ -206,6 +206,12 @@ func TestPidfdSocket(t *testing.T) {
 	c.Create("--pidfd-socket", c.Host("pidfd.sock"))
 	pidfd := accept()
 	defer pidfd.Close()
+	wantPidfd(t, c, pidfd)
+}
+
+// wantPidfd checks that the fd is a pidfd of the container's init.
+func wantPidfd(t *testing.T, c *harness.Container, pidfd *os.File) {
+	t.Helper()
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
 	if err != nil {
 		t.Fatal(err)
