@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer/spec"
 )
 
 // docs is the directory of the documentation.
@@ -84,6 +86,21 @@ func TestManPages(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(docs, "man", "*.8"))
 	if err != nil || len(files) != len(pages)+1 {
 		t.Errorf("%d pages for %d commands and rt itself: %v", len(files), len(pages), err)
+	}
+}
+
+// TestAnnotationsDocumented: each annotation that does something is explained.
+func TestAnnotationsDocumented(t *testing.T) {
+	for _, page := range []string{"annotations.md", "man/rt.8"} {
+		text, err := os.ReadFile(filepath.Join(docs, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range spec.Annotations() {
+			if !strings.Contains(string(text), name) {
+				t.Errorf("%s does not explain %s", page, name)
+			}
+		}
 	}
 }
 

@@ -107,12 +107,16 @@ func TestHooks(t *testing.T) {
 		if i >= len(want) {
 			break
 		}
-		// The pid that a hook in the container's pid namespace sees may be
-		// either; both words for the status of create are in use.
+		// Of peers' hooks in the container's pid namespace the pid may be
+		// either, and both words for the status of create are in use.
 		if strings.Contains(got[i].name, "Container") {
-			got[i].pid = want[i].pid
+			if c.Runtime.Is("rt") {
+				want[i].pid = 1
+			} else {
+				got[i].pid = want[i].pid
+			}
 		}
-		if got[i].status == specs.StateCreated && want[i].status == specs.StateCreating {
+		if got[i].status == specs.StateCreated && want[i].status == specs.StateCreating && !c.Runtime.Is("rt") {
 			got[i].status = specs.StateCreating
 		}
 		if c.Runtime.Is("runc") && got[i].name == "poststart" { // Debian's says created

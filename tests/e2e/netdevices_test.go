@@ -168,6 +168,8 @@ func TestNetDevicesClash(t *testing.T) {
 	netDevices(c, map[string]string{"ve0": "web%d"})
 	c.Spec.Process.Args = []string{"ls", "/sys/class/net"}
 	c.Run().WantOutput(t, "lo\nweb0\nweb0-p\nweb1\n")
+	// It stays in the namespace, which is not the container's.
+	run(t, "nsenter", "-t", strconv.Itoa(pid), "-n", "ip", "link", "show", "dev", "web1")
 }
 
 func TestNetDevicesErrors(t *testing.T) {
