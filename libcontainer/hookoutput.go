@@ -62,19 +62,24 @@ func hookOutputFds(annotations map[string]string) (fds [2]int, err error) {
 }
 
 // sendHookOutput adds the files to what init gets, for the hooks that it runs.
+// Where it runs none they are opened all the same: a name that cannot be right
+// is an error of create, not of start.
 func (l *launch) sendHookOutput(p *plan.Plan) error {
-	if len(p.CreateContainer)+len(p.StartContainer) == 0 {
+	if l.spec.Hooks == nil {
 		return nil
 	}
 	fds, err := hookOutputFds(l.spec.Annotations)
 	if err != nil {
 		return err
 	}
-	if fds[0] != plan.None {
-		p.HookStdout = l.add(fds[0])
+	if len(p.CreateContainer)+len(p.StartContainer) == 0 {
+		sys.CloseAll(fds[:])
+		return nil
 	}
-	if fds[1] != plan.None {
-		p.HookStderr = l.add(fds[1])
+	for i, index := range []*int{&p.HookStdout, &p.HookStderr} {
+		if fds[i] != plan.None {
+			*index = l.add(fds[i])
+		}
 	}
 	return nil
 }

@@ -143,6 +143,15 @@ func (r *Rtnl) SetUp(index int) error {
 // Addresses are the interface's permanent addresses of global scope, of any
 // family, in the kernel's order.
 func (r *Rtnl) Addresses(index int) (list []Address, err error) {
+	for range 5 {
+		if list, err = r.addresses(index); !errors.Is(err, errInterrupted) {
+			break
+		}
+	}
+	return list, err
+}
+
+func (r *Rtnl) addresses(index int) (list []Address, err error) {
 	header := make([]byte, unix.SizeofIfAddrmsg)
 	binary.NativeEndian.PutUint32(header[4:], uint32(index))
 	err = r.ask(newMessage(unix.RTM_GETADDR, unix.NLM_F_DUMP, header), func(kind uint16, body []byte) {
@@ -283,7 +292,7 @@ func answers(b []byte, seq uint32, take func(kind uint16, body []byte)) (done bo
 		switch {
 		case !ours:
 		case flags&unix.NLM_F_DUMP_INTR != 0:
-			return true, unix.EAGAIN // changed while it was read
+			return true, errInterrupted
 		case kind == unix.NLMSG_ERROR, kind == unix.NLMSG_DONE:
 			return true, verdict(kind, flags, body)
 		case take != nil:
@@ -293,7 +302,12 @@ func answers(b []byte, seq uint32, take func(kind uint16, body []byte)) (done bo
 	return false, nil
 }
 
-var errBadAnswer = errors.New("malformed answer of the kernel")
+var (
+	errBadAnswer = errors.New("malformed answer of the kernel")
+	// errInterrupted: the list changed while it was read. What is left of the
+	// answer has an old sequence number, and is skipped.
+	errInterrupted = errors.New("interrupted by a change")
+)
 
 // verdict is what NLMSG_ERROR or NLMSG_DONE says: a negative errno, 0 for
 // success, and with NLM_F_ACK_TLVS attributes behind it.

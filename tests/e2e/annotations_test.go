@@ -90,6 +90,7 @@ func TestHookOutput(t *testing.T) {
 	}
 
 	c.Runtime.Only(t, "has other words")
+	c.Spec.Hooks = &specs.Hooks{Poststop: say("poststop")}
 	c.Spec.Annotations["run.oci.hooks.stderr"] = c.Host("no/such/dir/err")
 	c.TryCreate().WantFailure(t, `hooks: annotations["run.oci.hooks.stderr"]: open `+c.Host("no/such/dir/err")+": no such file or directory")
 	fifo := c.Host("fifo")
