@@ -102,6 +102,9 @@ type Manager interface {
 	// own below: the directory and the files that the kernel lists for that,
 	// on pure v2 only.
 	Delegate(uid int) error
+	// Enter moves pid into the cgroup name below the container's own, on pure
+	// v2 only.
+	Enter(name string, pid int) error
 	// Dir returns, on pure v2 after Create, an O_PATH descriptor of the cgroup
 	// for clone3(CLONE_INTO_CGROUP). The Manager keeps and closes it.
 	Dir() (fd int, ok bool)

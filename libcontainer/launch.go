@@ -248,6 +248,9 @@ func (l *launch) converse() error {
 			return err
 		}
 	}
+	if err := l.enterDelegated(); err != nil {
+		return err
+	}
 	l.rt.log.Debug("container created", "id", l.opts.ID, "pid", l.init.pid, "bundle", l.opts.Bundle)
 	return l.receiveConsole()
 }

@@ -9,6 +9,7 @@ import (
 	"rt/cgroups"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/spec"
 	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
 )
@@ -82,4 +83,20 @@ func (l *launch) identify() error {
 		return err
 	}
 	return l.dir.Save(l.rec)
+}
+
+// enterDelegated moves init, which has made its cgroup namespace, into the
+// cgroup that an annotation names below its own: there the container is to do
+// as it likes, below the limits.
+func (l *launch) enterDelegated() error {
+	name := spec.DelegateCgroup(l.spec.Annotations)
+	if name == "" {
+		return nil
+	}
+	if err := l.cg.Enter(name, l.init.pid); err != nil {
+		e := fault.New("cgroup", `annotations["run.oci.delegate-cgroup"]`, "", err)
+		e.Hint = fault.Hint(err)
+		return e
+	}
+	return nil
 }

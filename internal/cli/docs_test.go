@@ -97,7 +97,7 @@ func TestAnnotationsDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range spec.Annotations() {
-			if !strings.Contains(string(text), name) {
+			if !strings.Contains(strings.ReplaceAll(string(text), `\-`, "-"), name) {
 				t.Errorf("%s does not explain %s", page, name)
 			}
 		}

@@ -21,6 +21,7 @@ const (
 	annHooksStderr  = "run.oci.hooks.stderr"
 	annSeccompBPF   = "run.oci.seccomp_bpf_data"
 	annPidfd        = "run.oci.pidfd_receiver"
+	annDelegate     = "run.oci.delegate-cgroup"
 	annTimeOffset   = "run.oci.timens_offset"
 	annSystemdV1    = "run.oci.systemd.force_cgroup_v1"
 	maxSocketPath   = 107 // sun_path of unix(7), without its NUL
@@ -31,7 +32,7 @@ const (
 // sorted.
 func Annotations() []string {
 	return []string{
-		annHooksStderr, annHooksStdout, annKeepGroups, annPidfd, annSeccompBPF, annSystemdV1, annTimeOffset,
+		annDelegate, annHooksStderr, annHooksStdout, annKeepGroups, annPidfd, annSeccompBPF, annSystemdV1, annTimeOffset,
 	}
 }
 
@@ -59,6 +60,8 @@ func (c *checker) annotations() {
 			c.seccompBPF(value, wrong)
 		case annTimeOffset:
 			c.timeOffset(value, wrong)
+		case annDelegate:
+			c.delegate(value, wrong)
 		case annSystemdV1:
 			c.systemdV1(value, wrong)
 		}
@@ -101,6 +104,22 @@ func (c *checker) timeOffset(value string, wrong func(string, ...any)) {
 		wrong("needs a new time namespace in linux.namespaces")
 	default:
 		c.offsetRanges(offsets, "annotations", key(annTimeOffset))
+	}
+}
+
+// delegate: the names of cgroups are those of files, with more that the kernel
+// keeps for itself.
+func (c *checker) delegate(value string, wrong func(string, ...any)) {
+	name := strings.Trim(value, "/")
+	if value != "" && name == "" || strings.ContainsAny(name, "\n\x00") {
+		wrong("is not the name of a cgroup: %q", value)
+		return
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if value != "" && (part == "" || part == "." || part == ".." || strings.HasPrefix(part, "cgroup.") || len(part) > 255) {
+			wrong("is not the name of a cgroup: %q", value)
+			return
+		}
 	}
 }
 
@@ -175,6 +194,12 @@ func SeccompBPF(annotations map[string]string) []byte {
 // PidfdReceiver is the socket that gets a pidfd of the container's init, "" for
 // none.
 func PidfdReceiver(annotations map[string]string) string { return annotations[annPidfd] }
+
+// DelegateCgroup is the cgroup below the container's own that the process is
+// to be in, "" for none.
+func DelegateCgroup(annotations map[string]string) string {
+	return strings.Trim(annotations[annDelegate], "/")
+}
 
 // SystemdV1 is the destination of the mount that is to be systemd's v1
 // hierarchy, "" for none.

@@ -186,6 +186,31 @@ func TestSystemdV1Mount(t *testing.T) {
 	c.Run().WantOutput(t, "systemd\n1\nwritable\n")
 }
 
+// TestDelegateCgroup: the program is below the cgroup that has the limits, and
+// its cgroup namespace begins there.
+func TestDelegateCgroup(t *testing.T) {
+	c := harness.New(t, sh("grep ^0: /proc/self/cgroup; mkdir /sys/fs/cgroup/init/mine && echo $$ > /sys/fs/cgroup/init/mine/cgroup.procs && grep ^0: /proc/self/cgroup"))
+	pureV2(t, c)
+	annotate(t, c, "run.oci.delegate-cgroup", "/init")
+	c.Spec.Linux.Namespaces = append(c.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{
+		Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime"},
+	})
+	c.Run().WantOutput(t, "0::/init\n0::/init/mine\n")
+	c.CheckGone()
+}
+
+func TestDelegateCgroupOnV1(t *testing.T) {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		t.Skip("the host has cgroup v2 alone")
+	}
+	c := harness.New(t, sh("true"))
+	c.Runtime.Only(t, "has other words")
+	annotate(t, c, "run.oci.delegate-cgroup", "init")
+	c.TryCreate().WantFailure(t, `annotations["run.oci.delegate-cgroup"]`, "hint: cgroups can be delegated on cgroup v2 only")
+	c.CheckGone()
+}
+
 // TestMalformedAnnotations: each error names its annotation.
 func TestMalformedAnnotations(t *testing.T) {
 	for name, values := range map[string][]string{
@@ -195,6 +220,7 @@ func TestMalformedAnnotations(t *testing.T) {
 		"run.oci.seccomp_bpf_data":        {"", "*", "AAAA", "/tmp/seccomp.bpf"},
 		"run.oci.pidfd_receiver":          {"", "sock", "/" + strings.Repeat("x", 107)},
 		"run.oci.timens_offset":           {"", "boottime", "boottime x 0", "realtime 1 0", "boottime 1 0"}, // the last for want of a namespace
+		"run.oci.delegate-cgroup":         {"/", "..", "a/../b", "a//b", "cgroup.procs"},
 		"run.oci.systemd.force_cgroup_v1": {"", "sys", "/not/a/mount"},
 	} {
 		for _, value := range values {
