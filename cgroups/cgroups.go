@@ -114,6 +114,10 @@ type Manager interface {
 	// Kill sends sig to everything inside, sub-cgroups included; nothing
 	// escapes by forking. SIGKILL also thaws.
 	Kill(sig syscall.Signal) error
+	// Thaw lets go of everything that v1's freezer holds, sub-cgroups
+	// included, without waiting: what has been killed can die then. v2 does
+	// not hold back SIGKILL, and stays frozen.
+	Thaw() error
 	// Frozen tells whether the cgroup, or one above it, is frozen.
 	Frozen() (bool, error)
 	// Freeze freezes or thaws, and waits until that is done.
@@ -121,6 +125,11 @@ type Manager interface {
 	// OOMKills returns how many processes the OOM killer took in this cgroup
 	// and below it, 0 without a memory controller.
 	OOMKills() (uint64, error)
+	// WatchOOM begins to watch for OOM kills.
+	WatchOOM() (*OOMWatch, error)
+	// Stats reads what the cgroup has used. Files that this host lacks are
+	// left out; a cgroup that is gone is ENOENT, none at all ErrUnavailable.
+	Stats() (*Stats, error)
 	// Remove removes the cgroups with their sub-cgroups, waiting up to
 	// deadline for processes that are dying. Parents stay, and so do cgroups
 	// that were there before Create: what a container has not made it must not

@@ -224,6 +224,11 @@ func testLife(t *testing.T) {
 			t.Error(d)
 		}
 	}
+	s, err := reload(t, m).Stats()
+	must(t, err)
+	if s.Pids.Current < 2 {
+		t.Errorf("two processes are counted as %d", s.Pids.Current)
+	}
 	if fd, ok := m.Dir(); ok != (m.Record().Manager == ManagerV2) || ok && fd < 0 {
 		t.Error("Dir:", fd, ok)
 	}
@@ -231,9 +236,13 @@ func testLife(t *testing.T) {
 	if f, err := m.Frozen(); !f || err != nil {
 		t.Error("frozen:", f, err)
 	}
+	// A frozen process dies of SIGKILL once the freezer lets go of it.
+	must(t, b.Process.Kill())
+	must(t, reload(t, m).Thaw())
+	wantSignal(t, b, unix.SIGKILL)
+	must(t, m.Freeze(true))
 	must(t, m.Kill(unix.SIGKILL)) // of a frozen one
 	wantSignal(t, a, unix.SIGKILL)
-	wantSignal(t, b, unix.SIGKILL)
 	must(t, m.Remove(5*time.Second))
 	noneLeft(t, m)
 	must(t, m.Remove(0)) // twice is no error
@@ -494,23 +503,43 @@ func testLimits(t *testing.T) {
 
 func testOOM(t *testing.T) {
 	m := fresh(t)
-	if m.(*manager).v1Group("memory") == nil {
-		t.Skip("the memory controller is not in v1 here")
-	}
 	limit := int64(32 << 20)
-	must(t, m.Create(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit, Swap: &limit}}))
+	err := m.Create(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit, Swap: &limit}})
+	if errors.Is(err, ErrUnavailable) {
+		t.Skip("no memory controller here")
+	}
+	must(t, err)
 	if n, err := m.OOMKills(); n != 0 || err != nil {
 		t.Error("before:", n, err)
 	}
+	watch, err := reload(t, m).WatchOOM()
+	must(t, err)
+	defer watch.Close()
+	if watch.Happened() || pollUntil(watch.Fd(), time.Now().Add(10*time.Millisecond)) && watch.Happened() {
+		t.Error("an OOM kill is told of before there was one")
+	}
 	cmd, _, release := spawn(t, m, "hog")
 	release()
+	if !pollUntil(watch.Fd(), time.Now().Add(20*time.Second)) || !watch.Happened() {
+		t.Error("the OOM kill is not told of")
+	}
 	wantSignal(t, cmd, unix.SIGKILL)
 	if n, err := reload(t, m).OOMKills(); n == 0 || err != nil {
 		t.Error("after:", n, err)
 	}
-	err := m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
-	if used, _ := parseUint(value(t, m, "memory", "memory.usage_in_bytes")); used > 4096 && err == nil {
+	s, err := reload(t, m).Stats()
+	must(t, err)
+	if s.Memory.Usage.Limit != uint64(limit) || s.Memory.Usage.Usage == 0 || s.Memory.Swap.Limit != uint64(limit) ||
+		len(s.Memory.Raw) == 0 || s.CPU.Usage.Total == 0 {
+		t.Errorf("statistics after an OOM kill: %+v", s)
+	}
+	err = m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
+	if s.Memory.Usage.Usage > 4096 && err == nil {
 		t.Error("checkBeforeUpdate lets a limit below the usage pass")
+	}
+	must(t, m.Remove(5*time.Second))
+	if !pollUntil(watch.Fd(), time.Now().Add(10*time.Second)) || watch.Happened() || watch.Fd() != -1 {
+		t.Errorf("the end of the cgroup is taken for an OOM kill, or not noticed (descriptor %d)", watch.Fd())
 	}
 }
 

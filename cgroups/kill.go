@@ -39,6 +39,8 @@ func (m *manager) Kill(sig syscall.Signal) error {
 	return m.killLoop(g)
 }
 
+func (m *manager) Thaw() error { return m.thawV1() }
+
 // thawV1 lets killed processes die: unlike v2's, v1's freezer holds them.
 func (m *manager) thawV1() error {
 	f := m.v1Group("freezer")
@@ -101,15 +103,14 @@ func ignoreGone(err error) error {
 
 // signalOnce delivers sig to each process once, holding them still so that
 // none is missed. A paused container stays paused.
-func (m *manager) signalOnce(g *group, sig syscall.Signal) error {
-	f := m.freezer()
-	if f != nil {
+func (m *manager) signalOnce(g *group, sig syscall.Signal) (result error) {
+	if f := m.freezer(); f != nil {
 		paused, err := f.frozen()
 		if err != nil {
 			return err
 		}
 		if !paused && f.freeze(true, 500*time.Millisecond) == nil {
-			defer func() { _ = f.freeze(false, freezeTime) }()
+			defer func() { result = errors.Join(result, ignoreGone(f.freeze(false, freezeTime))) }()
 		}
 	}
 	pids, err := procs(g.dir)

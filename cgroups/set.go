@@ -21,13 +21,17 @@ func (m *manager) Set(res *specs.LinuxResources) error {
 	if err := m.checkMemory(res.Memory); err != nil {
 		return err
 	}
+	res, err := m.completed(res)
+	if err != nil {
+		return err
+	}
 	if res.Devices != nil { // wrong ones are found before anything is written
 		if _, err := m.decideDevices(res); err != nil {
 			return err
 		}
 	}
 	j := &journal{}
-	err := m.limit(res, false, j)
+	err = m.limit(res, false, j)
 	if err == nil && res.Devices != nil {
 		err = m.setDevices(res, false)
 	}
