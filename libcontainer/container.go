@@ -255,16 +255,14 @@ func (c *container) killAll() error {
 	return c.cg.Kill(unix.SIGKILL)
 }
 
-// thaw lets processes die that were killed: v1's freezer holds them.
+// thaw lets processes die that were killed: v1's freezer holds them, also in
+// sub-cgroups that the container has frozen itself.
 func (c *container) thaw() {
 	if c.cg == nil {
 		return
 	}
-	if frozen, err := c.cg.Frozen(); err != nil || !frozen {
-		return
-	}
-	if err := c.cg.Freeze(false); err != nil {
-		c.rt.log.Warn("the container is frozen, and its processes cannot die: " + err.Error())
+	if err := c.cg.Thaw(); err != nil {
+		c.rt.log.Warn("the container may be frozen, and its processes cannot die: " + err.Error())
 	}
 }
 

@@ -63,6 +63,8 @@ func (r *Runtime) Start(id string) error {
 	case Created:
 	case Stopped, Creating:
 		return fault.New("", id, "", errors.New("cannot start a container that has stopped"))
+	case Paused:
+		return fault.New("", id, "", errors.New("cannot start a container in the paused state")).WithHint("rt resume it first")
 	default:
 		return fault.New("", id, "", errors.New("cannot start an already running container"))
 	}

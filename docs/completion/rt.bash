@@ -8,9 +8,10 @@ _rt_ids() {
 
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="create delete features help kill list run spec start state wait"
+	local commands="create delete events features help kill list pause ps resume run spec start state update wait"
 	local global="--debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
+	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --help"
 	local i command="" root=()
 	COMPREPLY=()
 
@@ -47,7 +48,7 @@ _rt() {
 		fi
 		;;
 	--format | -f)
-		if [[ $command == list ]]; then
+		if [[ $command == list || $command == ps ]]; then
 			COMPREPLY=($(compgen -W "table json" -- "$cur"))
 			return
 		fi
@@ -61,12 +62,12 @@ _rt() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--log | --config | --console-socket | --pid-file | --pidfd-socket)
+	--log | --config | --console-socket | --pid-file | --pidfd-socket | --resources | -r)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--preserve-fds)
+	--preserve-fds | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit)
 		return
 		;;
 	esac
@@ -81,7 +82,10 @@ _rt() {
 	list) flags="--format --quiet --help" words= ;;
 	spec) flags="--bundle --rootless --help" words= ;;
 	features) flags="--help" words= ;;
-	start | state | wait) flags="--help" words=ids ;;
+	events) flags="--interval --stats --help" words=ids ;;
+	ps) flags="--format --help" words=ids ;;
+	update) flags=$update words=ids ;;
+	pause | resume | start | state | wait) flags="--help" words=ids ;;
 	help) flags= words=$commands ;;
 	*) return ;;
 	esac

@@ -109,13 +109,18 @@ func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		a.createCommand(),
 		a.deleteCommand(),
+		a.eventsCommand(),
 		a.featuresCommand(),
 		a.killCommand(),
 		a.listCommand(),
+		a.pauseCommand(),
+		a.psCommand(),
+		a.resumeCommand(),
 		a.runCommand(),
 		a.specCommand(),
 		a.startCommand(),
 		a.stateCommand(),
+		a.updateCommand(),
 		a.waitCommand(),
 	}
 }

@@ -24,7 +24,7 @@ func flagsFirst(u *cli.App, args []string) []string {
 		return args
 	}
 	c := u.Command(args[i])
-	if c == nil {
+	if c == nil || passesOn(c.Name) {
 		return args
 	}
 	head, args := args[:i+1], args[i+1:]
@@ -52,6 +52,9 @@ func flagsFirst(u *cli.App, args []string) []string {
 	}
 	return slices.Concat(head, flags, rest)
 }
+
+// passesOn: what stands behind the container is another program's, flags too.
+func passesOn(command string) bool { return command == "ps" }
 
 // dashed says whether an argument would be taken for a flag or the end of
 // flags.

@@ -46,6 +46,7 @@ func TestFlagsFirst(t *testing.T) {
 		"rt run -- a --":                          "rt run -- a --",
 		"rt nothing id --all":                     "rt nothing id --all",
 		"rt -- run id -d":                         "rt -- run id -d",
+		"rt ps -f json id -o pid -f":              "rt ps -f json id -o pid -f",
 		"rt start id --nope":                      "rt start --nope id",
 		"rt create x --preserve-fds 3 --no-pivot": "rt create --preserve-fds 3 --no-pivot x",
 	} {

@@ -15,6 +15,8 @@ var (
 	ErrRunning = errors.New("container still running")
 	// ErrPaused answers exec into a paused container.
 	ErrPaused = errors.New("cannot exec in a paused container")
+	// ErrNotPaused answers resume of a container that is not paused.
+	ErrNotPaused = errors.New("container not paused")
 	// ErrInvalidID answers an id that cannot be a container's name.
 	ErrInvalidID = errors.New("invalid container ID format")
 	// ErrNotFoundInPath answers a program that is in no directory of $PATH.

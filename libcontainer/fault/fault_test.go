@@ -55,6 +55,7 @@ func TestAPITexts(t *testing.T) {
 		"container not running":                  ErrNotRunning,
 		"container still running":                ErrRunning,
 		"cannot exec in a paused container":      ErrPaused,
+		"container not paused":                   ErrNotPaused,
 		"invalid container ID format":            ErrInvalidID,
 		"executable file not found in $PATH":     ErrNotFoundInPath,
 		"os: process already finished":           ErrProcessDone,

@@ -55,6 +55,16 @@ func Decode(data []byte, name string) (*specs.Spec, error) {
 	return &s, nil
 }
 
+// DecodeResources parses data, one JSON object in the form of
+// linux.resources, as Decode does.
+func DecodeResources(data []byte, name string) (*specs.LinuxResources, error) {
+	var r specs.LinuxResources
+	if err := decode(data, name, &r); err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
 // read goes past package os: an os.File would start Go's poller, which costs
 // system calls here and at every later pause.
 func read(path string) ([]byte, error) {

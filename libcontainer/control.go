@@ -1,0 +1,130 @@
+package libcontainer
+
+// control.go: holding a container still, changing its limits, and its processes.
+
+import (
+	"errors"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+)
+
+// Pause freezes all processes of a created or running container. Errors:
+// fault.ErrNotExist; fault.ErrNotRunning, also for one that is paused already.
+func (r *Runtime) Pause(id string) error {
+	c, cg, err := r.control(id)
+	if err != nil {
+		return err
+	}
+	defer c.dir.Close()
+	switch c.status() {
+	case Created, Running:
+	case Paused:
+		return fault.New("", id, "", fault.ErrNotRunning).WithHint("it is paused already")
+	default:
+		return fault.New("", id, "", fault.ErrNotRunning)
+	}
+	if err := cg.Freeze(true); err != nil {
+		return err
+	}
+	if c.rec.Init.Alive() {
+		return nil
+	}
+	// It ended just now. An empty frozen cgroup would be in the way of whoever
+	// comes next.
+	if err := cg.Freeze(false); err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	return fault.New("", id, "", fault.ErrNotRunning)
+}
+
+// Resume thaws a paused container. Errors: fault.ErrNotExist, fault.ErrNotPaused.
+func (r *Runtime) Resume(id string) error {
+	c, cg, err := r.control(id)
+	if err != nil {
+		return err
+	}
+	defer c.dir.Close()
+	if c.status() != Paused {
+		return fault.New("", id, "", fault.ErrNotPaused)
+	}
+	return cg.Freeze(false)
+}
+
+// Update changes the limits of a container that has not ended. What res leaves
+// out, or has as 0, stays as it is; device rules, if there are any, take the
+// place of the present ones. A paused container stays paused. A value that is
+// refused leaves the limits before it, in the order of the controllers, changed.
+// Errors: fault.ErrNotExist, fault.ErrNotRunning.
+func (r *Runtime) Update(id string, res *specs.LinuxResources) error {
+	c, cg, err := r.control(id)
+	if err != nil {
+		return err
+	}
+	defer c.dir.Close()
+	switch c.status() {
+	case Created, Running, Paused:
+	default:
+		return fault.New("", id, "", fault.ErrNotRunning)
+	}
+	err = cg.Set(changes(res))
+	r.warn(cg.Warnings())
+	return err
+}
+
+// changes is res without what clients send for a value they do not have, where
+// the same would be a limit in a config.json.
+func changes(res *specs.LinuxResources) *specs.LinuxResources {
+	if res == nil {
+		return nil
+	}
+	r := *res
+	if r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit == 0 {
+		r.Pids = nil
+	}
+	if len(r.Devices) == 0 {
+		r.Devices = nil
+	}
+	return &r
+}
+
+// Processes lists the pids of a container's processes as the caller sees them,
+// sub-cgroups included, sorted. One that has ended has none, unless some have
+// outlived its init. Errors: fault.ErrNotExist, cgroups.ErrUnavailable for a
+// running container without a cgroup.
+func (r *Runtime) Processes(id string) ([]int, error) {
+	c, err := r.read(id)
+	if err != nil {
+		return nil, err
+	}
+	if !c.rec.Init.Alive() && (c.cg == nil || c.rec.PrivatePids) {
+		return nil, nil
+	}
+	cg, err := c.cgroup()
+	if err != nil {
+		return nil, err
+	}
+	pids, err := cg.Procs()
+	if err == nil && len(pids) == 0 && c.rec.Init.Alive() {
+		err = fault.New("cgroup", id, "list processes", cgroups.ErrUnavailable).
+			WithHint("the container has no cgroup of its own, or was moved out of it")
+	}
+	return pids, err
+}
+
+// control locks a container to act on its cgroup; the caller closes c.dir.
+func (r *Runtime) control(id string) (*container, cgroups.Manager, error) {
+	c, err := r.load(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	cg, err := c.cgroup()
+	if err != nil {
+		c.dir.Close()
+		return nil, nil, err
+	}
+	return c, cg, nil
+}
