@@ -8,7 +8,7 @@ _rt_ids() {
 
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="create delete events features help kill list pause ps resume run spec start state update wait"
+	local commands="create delete events features help kill list pause ps resume run spec start state stats update wait"
 	local global="--debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
 	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --help"
@@ -48,7 +48,7 @@ _rt() {
 		fi
 		;;
 	--format | -f)
-		if [[ $command == list || $command == ps ]]; then
+		if [[ $command == list || $command == ps || $command == stats ]]; then
 			COMPREPLY=($(compgen -W "table json" -- "$cur"))
 			return
 		fi
@@ -84,6 +84,7 @@ _rt() {
 	features) flags="--help" words= ;;
 	events) flags="--interval --stats --help" words=ids ;;
 	ps) flags="--format --help" words=ids ;;
+	stats) flags="--format --interval --no-stream --help" words=ids ;;
 	update) flags=$update words=ids ;;
 	pause | resume | start | state | wait) flags="--help" words=ids ;;
 	help) flags= words=$commands ;;

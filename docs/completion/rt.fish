@@ -15,7 +15,7 @@ function __rt_ids --description 'containers below the state root of the command 
     rt $root list --quiet 2>/dev/null
 end
 
-set -l commands create delete events features help kill list pause ps resume run spec start state update wait
+set -l commands create delete events features help kill list pause ps resume run spec start state stats update wait
 
 complete -c rt -f
 complete -c rt -s h -l help -d 'show help'
@@ -42,11 +42,12 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a run -d 'create 
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a spec -d 'write a config.json to start from'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a start -d 'start the program of a created container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a state -d 'print the state of a container'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a stats -d 'show what containers use, live'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a update -d 'change the limits of a container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a wait -d 'wait for containers and print their exit status'
 
 complete -c rt -n '__fish_seen_subcommand_from help' -a "$commands"
-complete -c rt -n '__fish_seen_subcommand_from delete events kill pause ps resume start state update wait' -a '(__rt_ids)'
+complete -c rt -n '__fish_seen_subcommand_from delete events kill pause ps resume start state stats update wait' -a '(__rt_ids)'
 
 complete -c rt -n '__fish_seen_subcommand_from create run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle of the container'
 complete -c rt -n '__fish_seen_subcommand_from create run' -l config -r -F -d 'read this file instead of config.json'
@@ -63,12 +64,13 @@ complete -c rt -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'leave or
 complete -c rt -n '__fish_seen_subcommand_from delete' -s f -l force -d 'kill the container first'
 complete -c rt -n '__fish_seen_subcommand_from delete kill' -l regex -d 'the arguments are regular expressions'
 complete -c rt -n '__fish_seen_subcommand_from kill' -s s -l signal -x -a 'HUP INT QUIT KILL TERM USR1 USR2 STOP CONT' -d 'signal to send'
-complete -c rt -n '__fish_seen_subcommand_from list ps' -s f -l format -x -a 'table json' -d 'output format'
+complete -c rt -n '__fish_seen_subcommand_from list ps stats' -s f -l format -x -a 'table json' -d 'output format'
 complete -c rt -n '__fish_seen_subcommand_from list' -s q -l quiet -d 'print ids only'
 complete -c rt -n '__fish_seen_subcommand_from spec' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle to write to'
 complete -c rt -n '__fish_seen_subcommand_from spec' -l rootless -d 'write it for a user without privilege'
-complete -c rt -n '__fish_seen_subcommand_from events' -l interval -x -d 'time between statistics'
+complete -c rt -n '__fish_seen_subcommand_from events stats' -l interval -x -d 'time between statistics'
 complete -c rt -n '__fish_seen_subcommand_from events' -l stats -d 'print the statistics of this moment'
+complete -c rt -n '__fish_seen_subcommand_from stats' -l no-stream -d 'show it once'
 complete -c rt -n '__fish_seen_subcommand_from update' -s r -l resources -r -F -d 'read the limits from this file'
 complete -c rt -n '__fish_seen_subcommand_from update' -l blkio-weight -x -d 'share of block I/O'
 complete -c rt -n '__fish_seen_subcommand_from update' -l cpu-period -x -d 'period of the CPU quota in µs'

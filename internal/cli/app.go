@@ -120,6 +120,7 @@ func (a *app) commands() []*cli.Command {
 		a.specCommand(),
 		a.startCommand(),
 		a.stateCommand(),
+		a.statsCommand(),
 		a.updateCommand(),
 		a.waitCommand(),
 	}

@@ -42,3 +42,13 @@ func PermittedCaps() (uint64, error) {
 	}
 	return uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted), nil
 }
+
+// TotalMemory is the size of the host's memory in bytes, 0 when the kernel does
+// not say.
+func TotalMemory() uint64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return uint64(info.Totalram) * uint64(info.Unit)
+}
