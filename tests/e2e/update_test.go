@@ -143,7 +143,7 @@ func TestUpdateRefusals(t *testing.T) {
 	}{
 		{[]string{"--memory", "50X"}, []string{"invalid value for memory"}},
 		{[]string{"--cpu-share", "much"}, []string{"invalid value for cpu-share"}},
-		{[]string{"--cpu-share", "1"}, []string{"minimum allowed cpu-shares"}},
+		{[]string{"--pids-limit", "1M"}, []string{"invalid value for pids-limit"}},
 		{[]string{"--cpuset-cpus", "99999"}, []string{"cpuset.cpus", "write 99999"}},
 		{[]string{"--memory", "200M"}, []string{"memory", "209715200"}}, // beyond memory and swap
 		{[]string{"--memory", "50M", "--memory-swap", "40M"}, []string{"memory.swap"}},
