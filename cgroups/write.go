@@ -153,6 +153,8 @@ func hint(file string, err error) string {
 			return "only CPUs and memory nodes that exist, as a list like 0-3,7"
 		case starts("blkio.bfq"), starts("io.bfq"):
 			return "from 1 to 1000"
+		case starts("memory.limit"), starts("memory.memsw"):
+			return "memory.swap is memory and swap together, so not less than memory.limit"
 		case starts("memory.swappiness"):
 			return "from 0 to 200"
 		case file == "memory.limit_in_bytes":

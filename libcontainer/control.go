@@ -93,8 +93,8 @@ func changes(res *specs.LinuxResources) *specs.LinuxResources {
 
 // Processes lists the pids of a container's processes as the caller sees them,
 // sub-cgroups included, sorted. One that has ended has none, unless some have
-// outlived its init. Errors: fault.ErrNotExist, cgroups.ErrUnavailable for a
-// running container without a cgroup.
+// outlived its init. Errors: fault.ErrNotExist; or a running container is not in
+// a cgroup of its own.
 func (r *Runtime) Processes(id string) ([]int, error) {
 	c, err := r.read(id)
 	if err != nil {
@@ -109,8 +109,8 @@ func (r *Runtime) Processes(id string) ([]int, error) {
 	}
 	pids, err := cg.Procs()
 	if err == nil && len(pids) == 0 && c.rec.Init.Alive() {
-		err = fault.New("cgroup", id, "list processes", cgroups.ErrUnavailable).
-			WithHint("the container has no cgroup of its own, or was moved out of it")
+		err = fault.New("cgroup", "", "list processes", errors.New("none, but the container runs")).
+			WithHint("it was moved out of its cgroup")
 	}
 	return pids, err
 }

@@ -40,7 +40,7 @@ const (
 )
 
 // Stats reads what a running container has used. Errors: fault.ErrNotExist,
-// fault.ErrNotRunning, cgroups.ErrUnavailable for one without a cgroup.
+// fault.ErrNotRunning; or the container has no cgroup.
 func (r *Runtime) Stats(id string) (*Stats, error) {
 	c, err := r.read(id)
 	if err != nil {
@@ -73,9 +73,9 @@ func (c *container) stats() (*Stats, error) {
 
 // cgroup is the container's cgroup manager, for what cannot do without one.
 func (c *container) cgroup() (cgroups.Manager, error) {
-	if c.cg == nil {
-		return nil, fault.New("cgroup", c.rec.ID, "", cgroups.ErrUnavailable).
-			WithHint("this container was created without a cgroup")
+	if c.cg == nil || c.cg.Record().Manager == cgroups.ManagerNone {
+		return nil, fault.New("cgroup", "", "", errors.New("this container has none")).
+			WithHint("it was created by a user who may not make cgroups; see cgroup delegation")
 	}
 	return c.cg, nil
 }

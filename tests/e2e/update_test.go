@@ -145,7 +145,7 @@ func TestUpdateRefusals(t *testing.T) {
 		{[]string{"--cpu-share", "much"}, []string{"invalid value for cpu-share"}},
 		{[]string{"--pids-limit", "1M"}, []string{"invalid value for pids-limit"}},
 		{[]string{"--cpuset-cpus", "99999"}, []string{"cpuset.cpus", "write 99999"}},
-		{[]string{"--memory", "200M"}, []string{"memory", "209715200"}}, // beyond memory and swap
+		{[]string{"--memory", "200M"}, []string{"memory.limit", "swap"}}, // beyond memory and swap
 		{[]string{"--memory", "50M", "--memory-swap", "40M"}, []string{"memory.swap"}},
 	} {
 		c.Do(append([]string{"update", c.ID}, test.flags...)...).WantFailure(t, test.texts...)
