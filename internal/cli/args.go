@@ -65,6 +65,23 @@ func toggle(name, usage string, aliases ...string) *cli.BoolFlag {
 	return &cli.BoolFlag{Name: name, Usage: usage, Aliases: aliases, DisableDefaultText: true}
 }
 
+// formatFlag is the flag of commands whose output is for people or programs.
+func formatFlag() cli.Flag {
+	return &cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "print a `FORMAT`: table or json"}
+}
+
+// wantsJSON reads that flag.
+func wantsJSON(c *cli.Context) (bool, error) {
+	switch f := c.String("format"); f {
+	case "table":
+		return false, nil
+	case "json":
+		return true, nil
+	default:
+		return false, fault.New("", "--format", "", fmt.Errorf("%q is neither table nor json", f))
+	}
+}
+
 // hidden leaves a flag out of the help.
 func hidden(f *cli.BoolFlag) *cli.BoolFlag {
 	f.Hidden = true

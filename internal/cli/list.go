@@ -22,22 +22,23 @@ func (a *app) listCommand() *cli.Command {
 		Description: `Lists the containers below the state root, sorted by id. One whose state cannot
 be read has the status "broken"; stderr says why. "rt delete --force" removes it.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "print a `FORMAT`: table or json"},
+			formatFlag(),
 			toggle("quiet", "print ids only", "q"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := exactly(c, 0); err != nil {
 				return err
 			}
-			return a.list(c, c.String("format"), c.Bool("quiet"))
+			asJSON, err := wantsJSON(c)
+			if err != nil {
+				return err
+			}
+			return a.list(c, asJSON, c.Bool("quiet"))
 		},
 	}
 }
 
-func (a *app) list(c *cli.Context, format string, quiet bool) error {
-	if format != "table" && format != "json" {
-		return fault.New("", "--format", "", fmt.Errorf("%q is neither table nor json", format))
-	}
+func (a *app) list(c *cli.Context, asJSON, quiet bool) error {
 	list, broken, err := a.rt.List()
 	if err := missingIsEmpty(c, err); err != nil {
 		return fault.New("list", "", "", err)
@@ -56,7 +57,7 @@ func (a *app) list(c *cli.Context, format string, quiet bool) error {
 			fmt.Fprintln(a.out, s.ID)
 		}
 		return nil
-	case format == "json":
+	case asJSON:
 		if list == nil {
 			list = []*libcontainer.State{} // [], which jq '.[]' can read; runc says null
 		}

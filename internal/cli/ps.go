@@ -24,27 +24,28 @@ func (a *app) psCommand() *cli.Command {
 container. What stands behind the container is passed on to ps; the default is
 -ef. The output must have a column PID. With --format json it is the list of pids.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "print a `FORMAT`: table or json"},
+			formatFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if err := atLeast(c, 1); err != nil {
 				return err
 			}
+			asJSON, err := wantsJSON(c)
+			if err != nil {
+				return err
+			}
 			id := c.Args().First()
-			return about("ps", id, a.ps(id, c.String("format"), c.Args().Tail()))
+			return about("ps", id, a.ps(id, asJSON, c.Args().Tail()))
 		},
 	}
 }
 
-func (a *app) ps(id, format string, options []string) error {
-	if format != "table" && format != "json" {
-		return fault.New("", "--format", "", fmt.Errorf("%q is neither table nor json", format))
-	}
+func (a *app) ps(id string, asJSON bool, options []string) error {
 	pids, err := a.rt.Processes(id)
 	if err != nil {
 		return err
 	}
-	if format == "json" {
+	if asJSON {
 		if pids == nil {
 			pids = []int{}
 		}

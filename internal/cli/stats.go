@@ -34,19 +34,20 @@ something waited for CPU, memory or I/O.
 With --format json there is a line for each container and time. For programs
 that know runc there is "rt events".`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "print a `FORMAT`: table or json"},
+			formatFlag(),
 			&cli.DurationFlag{Name: "interval", Value: time.Second, Usage: "look every `TIME`, like 500ms or 5s"},
 			toggle("no-stream", "show it once"),
 		},
 		Action: func(c *cli.Context) error {
-			format, interval := c.String("format"), c.Duration("interval")
-			if format != "table" && format != "json" {
-				return fault.New("", "--format", "", fmt.Errorf("%q is neither table nor json", format))
+			asJSON, err := wantsJSON(c)
+			if err != nil {
+				return err
 			}
+			interval := c.Duration("interval")
 			if interval <= 0 {
 				return fault.New("", "--interval", "", errors.New("must be greater than 0"))
 			}
-			m := &monitor{app: a, ids: c.Args().Slice(), json: format == "json", redraw: isTerminal(a.out), warned: map[string]bool{}}
+			m := &monitor{app: a, ids: c.Args().Slice(), json: asJSON, redraw: isTerminal(a.out), warned: map[string]bool{}}
 			m.all = func() ([]string, error) { return a.running(c) }
 			return m.run(interval, c.Bool("no-stream"))
 		},
