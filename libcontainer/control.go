@@ -54,12 +54,22 @@ func (r *Runtime) Resume(id string) error {
 	return cg.Freeze(false)
 }
 
-// Update changes the limits of a container that has not ended. What res leaves
-// out, or has as 0, stays as it is; device rules, if there are any, take the
-// place of the present ones. A paused container stays paused. A value that is
-// refused leaves the limits before it, in the order of the controllers, changed.
-// Errors: fault.ErrNotExist, fault.ErrNotRunning.
-func (r *Runtime) Update(id string, res *specs.LinuxResources) error {
+// UpdateOptions are the changes of Update.
+type UpdateOptions struct {
+	// Resources are new limits; nil changes none. What it leaves out, or has
+	// as 0, stays as it is; device rules, if there are any, take the place of
+	// those in force.
+	Resources *specs.LinuxResources
+	// L3CacheSchema and MemBwSchema are new schemata in resctrl; "" stays as it
+	// is. A container without a group there gets one.
+	L3CacheSchema, MemBwSchema string
+}
+
+// Update changes the limits of a container that has not ended. A paused one
+// stays paused. A limit that is refused changes nothing; schemata come after the
+// limits and do not take them back. Errors: fault.ErrNotExist,
+// fault.ErrNotRunning.
+func (r *Runtime) Update(id string, o UpdateOptions) error {
 	c, cg, err := r.control(id)
 	if err != nil {
 		return err
@@ -70,9 +80,12 @@ func (r *Runtime) Update(id string, res *specs.LinuxResources) error {
 	default:
 		return fault.New("", id, "", fault.ErrNotRunning)
 	}
-	err = cg.Set(changes(res))
+	err = cg.Set(changes(o.Resources))
 	r.warn(cg.Warnings())
-	return err
+	if err != nil {
+		return err
+	}
+	return c.updateRdt(o.L3CacheSchema, o.MemBwSchema)
 }
 
 // changes is res without what clients send for a value they do not have, where

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rt/cgroups"
+	"rt/cgroups/intelrdt"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/sys"
 )
@@ -15,15 +16,13 @@ import (
 // (its types.Stats), which go-runc and others parse.
 type Stats struct {
 	cgroups.Stats
-	// IntelRDT is the container's share of cache and memory bandwidth.
-	IntelRDT IntelRDTStats `json:"intel_rdt"`
+	// IntelRDT is the container's share of cache and memory bandwidth, for one
+	// with linux.intelRdt.
+	IntelRDT intelrdt.Stats `json:"intel_rdt"`
 	// NetworkInterfaces is always null, as runc's is: engines set up networks,
 	// and count on them.
 	NetworkInterfaces []struct{} `json:"network_interfaces"`
 }
-
-// IntelRDTStats is empty on a host without resctrl.
-type IntelRDTStats struct{}
 
 // Event is one line of `rt events`. Data is set for the type "stats".
 type Event struct {
@@ -68,7 +67,24 @@ func (c *container) stats() (*Stats, error) {
 		}
 		return nil, err
 	}
-	return &Stats{Stats: *s}, nil
+	return &Stats{Stats: *s, IntelRDT: c.rdtStats()}, nil
+}
+
+// rdtStats is nothing for a container without groups in resctrl, and where they
+// cannot be read: the other statistics are not to be lost for it.
+func (c *container) rdtStats() intelrdt.Stats {
+	g, err := c.rdt()
+	if g == nil && err == nil {
+		return intelrdt.Stats{}
+	}
+	if err == nil {
+		var s *intelrdt.Stats
+		if s, err = g.Stats(); err == nil {
+			return *s
+		}
+	}
+	c.rt.log.Debug(err.Error())
+	return intelrdt.Stats{}
 }
 
 // cgroup is the container's cgroup manager, for what cannot do without one.

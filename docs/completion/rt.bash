@@ -11,7 +11,7 @@ _rt() {
 	local commands="create delete events features help kill list pause ps resume run spec start state stats update wait"
 	local global="--debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
-	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --help"
+	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help"
 	local i command="" root=()
 	COMPREPLY=()
 
@@ -67,7 +67,7 @@ _rt() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--preserve-fds | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit)
+	--preserve-fds | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema)
 		return
 		;;
 	esac

@@ -86,3 +86,5 @@ complete -c rt -n '__fish_seen_subcommand_from update' -l memory -x -d 'limit of
 complete -c rt -n '__fish_seen_subcommand_from update' -l memory-reservation -x -d 'memory that is taken last'
 complete -c rt -n '__fish_seen_subcommand_from update' -l memory-swap -x -d 'limit of memory and swap together'
 complete -c rt -n '__fish_seen_subcommand_from update' -l pids-limit -x -d 'limit of processes and threads'
+complete -c rt -n '__fish_seen_subcommand_from update' -l l3-cache-schema -x -d 'use of the L3 cache'
+complete -c rt -n '__fish_seen_subcommand_from update' -l mem-bw-schema -x -d 'use of memory bandwidth'

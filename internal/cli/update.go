@@ -12,6 +12,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
 
+	"rt/libcontainer"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/spec"
 )
@@ -25,7 +26,7 @@ func (a *app) updateCommand() *cli.Command {
 stays as it is. Sizes are bytes, or have a unit: 50M, 1.5GiB; -1 is no limit.
 
 With --resources limits are read as JSON in the form of linux.resources in
-config.json, and all other flags are left out of account:
+config.json, and all other flags but those for schemata are left out of account:
 
     {"memory": {"limit": 52428800}, "cpu": {"quota": 50000}, "pids": {"limit": 100}}
 
@@ -33,6 +34,8 @@ A 0 there means "as it is". A list "devices" takes the place of all device rules
 that are in force; devices that every container needs, like /dev/null, stay.`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "read the limits from `FILE`; - is stdin"},
+			&cli.StringFlag{Name: "l3-cache-schema", Usage: "use the L3 cache as `SCHEMA` says (Intel RDT)"},
+			&cli.StringFlag{Name: "mem-bw-schema", Usage: "use memory bandwidth as `SCHEMA` says (Intel RDT)"},
 		}, updateFlags()...),
 		Action: func(c *cli.Context) error {
 			if err := exactly(c, 1); err != nil {
@@ -53,6 +56,7 @@ func updateFlags() []cli.Flag {
 }
 
 func (a *app) update(c *cli.Context, id string) error {
+	o := libcontainer.UpdateOptions{L3CacheSchema: c.String("l3-cache-schema"), MemBwSchema: c.String("mem-bw-schema")}
 	if file := c.String("resources"); file != "" {
 		data, name, err := readResources(file)
 		if err != nil {
@@ -62,7 +66,8 @@ func (a *app) update(c *cli.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		return a.rt.Update(id, res)
+		o.Resources = res
+		return a.rt.Update(id, o)
 	}
 	res := noLimits()
 	for _, f := range limitFlags(res) {
@@ -78,7 +83,8 @@ func (a *app) update(c *cli.Context, id string) error {
 			return &usage{command: "update", err: fmt.Errorf("invalid value for %s: %q: %w", f.name, value, err)}
 		}
 	}
-	return a.rt.Update(id, res)
+	o.Resources = res
+	return a.rt.Update(id, o)
 }
 
 // limitFlag is a flag that sets one limit. Without a usage it is hidden, without

@@ -150,6 +150,10 @@ func TestUpdateRefusals(t *testing.T) {
 	} {
 		c.Do(append([]string{"update", c.ID}, test.flags...)...).WantFailure(t, test.texts...)
 	}
+	if _, err := os.Stat("/sys/fs/resctrl/info"); err != nil {
+		c.Do("update", "--l3-cache-schema", "L3:0=f", c.ID).WantFailure(t)
+		c.Do("update", "--mem-bw-schema", "MB:0=50", c.ID).WantFailure(t)
+	}
 	memoryIs(mib64).check(t, c)
 	c.OK("kill", c.ID, "KILL")
 	c.Await(specs.StateStopped)
