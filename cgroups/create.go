@@ -118,7 +118,7 @@ func (m *manager) makeDir(g *group, mount string, res *specs.LinuxResources, mad
 			*made = append(*made, dir)
 			if isCpuset {
 				own := dir == g.dir && res.CPU != nil
-				if err := inheritCpuset(dir, own && res.CPU.Cpus != "", own && res.CPU.Mems != ""); err != nil {
+				if err := inheritCpuset(mount, dir, own && res.CPU.Cpus != "", own && res.CPU.Mems != ""); err != nil {
 					return err
 				}
 			}
@@ -138,8 +138,9 @@ func (m *manager) makeDir(g *group, mount string, res *specs.LinuxResources, mad
 }
 
 // inheritCpuset copies the parent's sets: a new v1 cpuset is empty, and no
-// process can enter an empty one (cpuset(7)).
-func inheritCpuset(dir string, hasCpus, hasMems bool) error {
+// process can enter an empty one (cpuset(7)). A parent that somebody has left
+// empty is filled too.
+func inheritCpuset(mount, dir string, hasCpus, hasMems bool) error {
 	for _, f := range []struct {
 		file string
 		skip bool
@@ -147,12 +148,19 @@ func inheritCpuset(dir string, hasCpus, hasMems bool) error {
 		if f.skip {
 			continue
 		}
-		value, err := readValue(path.Join(path.Dir(dir), f.file))
+		parent := path.Dir(dir)
+		value, err := readValue(path.Join(parent, f.file))
+		if err == nil && value == "" && parent != mount {
+			if err := inheritCpuset(mount, parent, f.file != "cpuset.cpus", f.file != "cpuset.mems"); err != nil {
+				return err
+			}
+			value, err = readValue(path.Join(parent, f.file))
+		}
 		if err != nil {
-			return fault.New(step, path.Join(path.Dir(dir), f.file), "read", err)
+			return fault.New(step, path.Join(parent, f.file), "read", err)
 		}
 		if value == "" {
-			continue // the parent is empty too; Attach will say so
+			continue // Attach will say so
 		}
 		if err := writeFile(path.Join(dir, f.file), value); err != nil {
 			return refusal(dir, f.file, value, err)

@@ -132,7 +132,7 @@ func suite(t *testing.T) {
 		{"Life", testLife}, {"Refusals", testRefusals}, {"Frozen", testFrozen}, {"ForkBomb", testForkBomb},
 		{"Devices", testDevices}, {"Limits", testLimits}, {"OOM", testOOM}, {"RemoveWaits", testRemoveWaits},
 		{"Hugetlb", testHugetlb}, {"SmallMemory", testSmallMemory}, {"Rootless", testRootless}, {"KillOne", testKillOne}, {"Park", testPark}, {"Join", testJoin},
-		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate},
+		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate}, {"EmptyCpuset", testEmptyCpuset},
 	} {
 		t.Run(tc.name, tc.f)
 	}
@@ -722,4 +722,35 @@ func testJoin(t *testing.T) {
 	for _, g := range m.(*manager).groups {
 		must(t, os.Remove(g.dir))
 	}
+}
+
+// A parent that was made without CPUs and memory nodes gets them, all the way
+// up.
+func testEmptyCpuset(t *testing.T) {
+	g := fresh(t).(*manager).v1Group("cpuset")
+	if g == nil {
+		t.Skip("the cpuset controller is not in v1 here")
+	}
+	top := fmt.Sprintf("/rt-test-empty-%d", os.Getpid())
+	root := path.Dir(g.dir)
+	must(t, os.MkdirAll(root+top+"/mid", 0o755))
+	m, err := New(Options{ID: "x", Path: top + "/mid/box"})
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, m.Remove(5*time.Second))
+		for _, dir := range m.Record().Paths {
+			_, _ = os.Remove(path.Dir(dir)), os.Remove(path.Dir(path.Dir(dir)))
+		}
+	})
+	must(t, m.Create(nil))
+	for _, dir := range []string{root + top, root + top + "/mid", root + top + "/mid/box"} {
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			want, err := readValue(path.Join(root, file))
+			must(t, err)
+			if got, err := readValue(path.Join(dir, file)); got != want || err != nil {
+				t.Errorf("%s/%s = %q, want %q (%v)", dir, file, got, want, err)
+			}
+		}
+	}
+	spawn(t, m, "wait")
 }

@@ -113,9 +113,14 @@ func (m *manager) enableIn(level string, want, need []string) error {
 	if lerr != nil {
 		return lerr
 	}
-	// A controller that the level does not have is found missing later.
-	want = slices.DeleteFunc(slices.Clone(want), func(c string) bool { return !slices.Contains(have, c) })
-	need = slices.DeleteFunc(slices.Clone(need), func(c string) bool { return !slices.Contains(have, c) })
+	given, lerr := readList(level, "cgroup.subtree_control")
+	if lerr != nil {
+		return lerr
+	}
+	// What is given already may be in a cgroup that one may not write to. A
+	// controller that the level does not have is found missing later.
+	idle := func(c string) bool { return slices.Contains(given, c) || !slices.Contains(have, c) }
+	want, need = slices.DeleteFunc(slices.Clone(want), idle), slices.DeleteFunc(slices.Clone(need), idle)
 	if err = give(want); err == unix.EBUSY && m.evacuate(level) == nil {
 		err = give(want)
 	}

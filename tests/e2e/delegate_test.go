@@ -3,7 +3,9 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -110,5 +112,75 @@ func TestNoDelegationOnV1(t *testing.T) {
 	var st syscall.Stat_t
 	if err := syscall.Stat(filepath.Dir(c.CgroupFile("pids.max")), &st); err != nil || st.Uid != 0 {
 		t.Errorf("the cgroup belongs to %d (%v)", st.Uid, err)
+	}
+}
+
+// A user to whom a cgroup was delegated gets limits without any manager.
+func TestRootlessDelegated(t *testing.T) {
+	harness.Need(t, "runuser", "unshare")
+	const name, uid = "nobody", 65534
+	mounts := cgroup2Mounts(t)
+	if len(mounts) == 0 {
+		t.Skip("cgroup2 is missing")
+	}
+	top := mounts[0]
+	controller, file := "memory", "memory.max"
+	limits := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}
+	if has := inCgroup2(t); !slices.Contains(has, "memory") {
+		controller, file = "hugetlb", "hugetlb.2MB.max"
+		limits = &specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 64 << 20}}}
+		if _, err := os.Stat("/sys/kernel/mm/hugepages/hugepages-2048kB"); err != nil || !slices.Contains(has, "hugetlb") {
+			t.Skip("neither memory nor hugetlb is in cgroup2")
+		}
+	}
+	c := harness.New(t, sh("cat /sys/fs/cgroup/"+file))
+	c.Runtime.Only(t, "differs in what it takes")
+	user := filepath.Join(top, c.ID+"-user")
+	own := filepath.Join(user, "own")
+	t.Cleanup(func() { _, _ = os.Remove(own), os.Remove(user) })
+	give := func(dir string) {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	give(top)
+	for _, dir := range []string{user, own} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{"", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"} {
+			if err := os.Chown(filepath.Join(dir, file), uid, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	spec := c.Spec
+	spec.Linux.CgroupsPath, spec.Linux.Resources = "", limits
+	spec.Mounts = slices.DeleteFunc(spec.Mounts, func(m specs.Mount) bool { return m.Type == "devpts" }) // gid 5 is not mapped
+	spec.Mounts = append(spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace}, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: uid, Size: 1}}
+	spec.Linux.UIDMappings, spec.Linux.GIDMappings = ids, ids
+	c.Save()
+	if err := filepath.Walk(c.Dir, func(path string, _ os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, uid)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	runtime := c.Host("runtime")
+	if err := harness.CopyFile(c.Runtime.Path, runtime, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := "echo $$ > " + own + "/cgroup.procs && "
+	if !onV2(t) {
+		script += "mount -t cgroup2 none /sys/fs/cgroup && "
+	}
+	script += "exec runuser -u " + name + " -- " + runtime + " --root " + c.State + " run --bundle " + c.Dir + " " + c.ID
+	r := harness.Exec(t, exec.Command("unshare", "-m", "sh", "-c", script)).WantOutput(t, "67108864\n")
+	if r.Stderr != "" {
+		t.Errorf("warnings of a container that has its limits: %v", r)
 	}
 }
