@@ -17,7 +17,7 @@ import (
 // that needs is not charged to it. Its cgroup namespace and the cgroup that it
 // waits and runs in are its own all the same.
 func TestSmallestMemory(t *testing.T) {
-	const limit = 256 << 10
+	const limit = 1 << 20
 	small := func(t *testing.T, limit int64, args ...string) *harness.Container {
 		c := harness.New(t, harness.Spec(args...))
 		c.Runtime.Only(t, "the runtime's own memory is charged to the container")
@@ -32,23 +32,23 @@ func TestSmallestMemory(t *testing.T) {
 		}
 	})
 	t.Run("seccomp", func(t *testing.T) {
-		c := small(t, 1<<20, "true")
+		c := small(t, limit, "true")
 		c.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
 			Syscalls: []specs.LinuxSyscall{{Names: []string{"reboot", "swapon", "kexec_load"}, Action: specs.ActErrno}}}
 		c.Run().WantExit(t, 0)
 	})
 	t.Run("user namespace", func(t *testing.T) {
-		c := small(t, 1<<20, "true")
+		c := small(t, limit, "true")
 		userns(t, c)
 		c.Run().WantExit(t, 0)
 	})
 	t.Run("without cgroup namespace", func(t *testing.T) {
-		c := small(t, 1<<20, "true")
+		c := small(t, limit, "true")
 		c.Spec.Linux.Namespaces = c.Spec.Linux.Namespaces[:len(c.Spec.Linux.Namespaces)-1]
 		c.Run().WantExit(t, 0)
 	})
 	t.Run("hooks see the cgroup", func(t *testing.T) {
-		c := small(t, 1<<20, "true")
+		c := small(t, limit, "true")
 		c.Spec.Hooks = &specs.Hooks{CreateRuntime: shHook("read s; pid=${s#*pid?:}; cat /proc/${pid%%,*}/cgroup > "+c.Host("seen"), 0)}
 		c.Run().WantExit(t, 0)
 		seen, err := os.ReadFile(c.Host("seen"))
@@ -57,7 +57,7 @@ func TestSmallestMemory(t *testing.T) {
 		}
 	})
 	t.Run("cgroup namespace", func(t *testing.T) {
-		r := small(t, 1<<20, "cat", "/proc/self/cgroup").Run().WantExit(t, 0)
+		r := small(t, limit, "cat", "/proc/self/cgroup").Run().WantExit(t, 0)
 		for line := range strings.Lines(r.Stdout) {
 			if !strings.HasSuffix(line, ":/\n") {
 				t.Errorf("not at the root of its cgroup namespace: %q", line)
@@ -76,6 +76,7 @@ func TestSmallestMemory(t *testing.T) {
 			t.Errorf("a created container uses %d bytes (%v)", used, err)
 		}
 		c.OK("start", c.ID)
+		c.Await(specs.StateRunning)
 	})
 	t.Run("a killed create", func(t *testing.T) {
 		strace := harness.Need(t, "strace")
