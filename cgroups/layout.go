@@ -259,8 +259,8 @@ func containerDir(h *Hierarchy, mode string, o Options) (string, error) {
 	return path.Join(h.Mountpoint, base, clean), nil
 }
 
-// Controllers names, by their v1 names and sorted, the controllers a container
-// can get here: the mounted v1 ones, and those of cgroup2, whose device and
+// Controllers names, sorted, the controllers a container can get here, on pure
+// v2 by their names there and else by those of v1: the mounted v1 ones, and those of cgroup2, whose device and
 // freezer control is always there. It reads one file where there is a cgroup2.
 func (l *Layout) Controllers() []string {
 	var names []string
@@ -270,7 +270,7 @@ func (l *Layout) Controllers() []string {
 	if l.Unified != "" {
 		v2, _ := readList(l.Unified, "cgroup.controllers")
 		for _, c := range append(v2, "devices", "freezer") {
-			if c == "io" {
+			if c == "io" && l.Mode != ManagerV2 {
 				c = "blkio"
 			}
 			names = append(names, c)

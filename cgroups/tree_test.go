@@ -136,4 +136,8 @@ func TestControllers(t *testing.T) {
 	if d := cmp.Diff([]string{"blkio", "devices", "freezer", "hugetlb", "pids"}, l.Controllers()); d != "" {
 		t.Error(d)
 	}
+	l = &Layout{Mode: ManagerV2, Unified: root, Hierarchies: []Hierarchy{{V2: true}}}
+	if d := cmp.Diff([]string{"devices", "freezer", "hugetlb", "io"}, l.Controllers()); d != "" {
+		t.Error(d)
+	}
 }

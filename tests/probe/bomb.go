@@ -12,7 +12,11 @@ import (
 // and makes system calls only.
 func bomb(n int) {
 	for range n {
-		if pid, err := fork(); err == nil && pid == 0 {
+		pid, err := fork()
+		for ; err != nil; pid, err = fork() {
+			time.Sleep(time.Millisecond)
+		}
+		if pid == 0 {
 			chain()
 		}
 	}
