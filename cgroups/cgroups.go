@@ -238,6 +238,8 @@ type manager struct {
 	foreign bool
 	// ownDir is rt's own cgroup, when Create had to move it.
 	ownDir string
+	// handOver, after Delegate, does the same with a cgroup below.
+	handOver func(dir string) error
 	// dirFd+1, 0: not open.
 	dirFd int
 }

@@ -27,7 +27,11 @@ func (m *manager) Delegate(uid int) error {
 	if err != nil {
 		list = nil
 	}
-	return delegate(g.dir, uid, delegated(string(list)))
+	if err := delegate(g.dir, uid, delegated(string(list))); err != nil {
+		return err
+	}
+	m.handOver = func(dir string) error { return delegate(dir, uid, delegated(string(list))) }
+	return nil
 }
 
 // delegated are the names in the kernel's list, or those that are meant where

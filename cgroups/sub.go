@@ -11,7 +11,7 @@ import (
 )
 
 // Enter makes the cgroup name, which may have several parts, below the
-// container's own and moves pid there. The limits stay where they are, above
+// container's own, of the same owner, and moves pid there. The limits stay where they are, above
 // it. v1 has no safe way of handing a part of the tree on, so there it is
 // errors.ErrUnsupported.
 func (m *manager) Enter(name string, pid int) error {
@@ -24,6 +24,12 @@ func (m *manager) Enter(name string, pid int) error {
 		dir = path.Join(dir, part)
 		if err := unix.Mkdir(dir, 0o755); err != nil && err != unix.EEXIST {
 			return fault.New(step, dir, "mkdir", err)
+		}
+		if m.handOver == nil {
+			continue
+		}
+		if err := m.handOver(dir); err != nil {
+			return err
 		}
 	}
 	return attach(dir, pid)
