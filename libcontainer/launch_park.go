@@ -8,6 +8,11 @@ package libcontainer
 // It costs two messages and four writes, so it is done for small limits only.
 
 import (
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"rt/libcontainer/wire"
 )
 
@@ -17,14 +22,30 @@ const initMemory = 8 << 20
 // parked: init is kept out of the cgroup where memory is charged. Not when it
 // runs hooks: what these start must be in the container's cgroup.
 func (l *launch) parked() bool {
-	res := l.resources()
-	if res == nil || res.Memory == nil || res.Memory.Limit == nil || *res.Memory.Limit <= 0 || *res.Memory.Limit >= initMemory {
+	if !littleMemory(l.resources()) {
 		return false
 	}
 	if h := l.spec.Hooks; h != nil && len(h.CreateContainer) > 0 {
 		return false
 	}
 	return l.cg.CanPark()
+}
+
+// littleMemory: there is a limit that init would not fit into.
+func littleMemory(res *specs.LinuxResources) bool {
+	if res == nil {
+		return false
+	}
+	little := func(limit int64) bool { return limit > 0 && limit < initMemory }
+	if res.Memory != nil && res.Memory.Limit != nil && little(*res.Memory.Limit) {
+		return true
+	}
+	for _, file := range []string{"memory.max", "memory.high"} {
+		if limit, err := strconv.ParseInt(strings.TrimSpace(res.Unified[file]), 10, 64); err == nil && little(limit) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *launch) park() error {
