@@ -243,8 +243,8 @@ func (l *launch) converse() error {
 	if err := l.unpark(); err != nil {
 		return err
 	}
-	if l.fewPids() {
-		if err := l.cg.Set(&specs.LinuxResources{Pids: l.resources().Pids}); err != nil {
+	if _, late := splitPids(l.resources()); late != nil {
+		if err := l.cg.Set(late); err != nil {
 			return err
 		}
 	}

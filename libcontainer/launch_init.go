@@ -5,6 +5,11 @@ package libcontainer
 
 import (
 	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"rt/cgroups"
 	"rt/libcontainer/fault"
@@ -31,13 +36,8 @@ func (l *launch) attachCgroup() error {
 }
 
 func (l *launch) createCgroup() error {
-	res := l.resources()
-	if l.fewPids() {
-		early := *res
-		early.Pids = nil
-		res = &early
-	}
-	err := l.cg.Create(res)
+	early, _ := splitPids(l.resources())
+	err := l.cg.Create(early)
 	l.rt.warn(l.cg.Warnings())
 	return err
 }
@@ -45,11 +45,28 @@ func (l *launch) createCgroup() error {
 // initPids is what init itself needs: the threads of its Go runtime, and hooks.
 const initPids = 32
 
-// fewPids: with this limit init could not even start. It is set when init is
-// ready; the threads that are there stay, and end with execve.
-func (l *launch) fewPids() bool {
-	res := l.resources()
-	return res != nil && res.Pids != nil && res.Pids.Limit != nil && *res.Pids.Limit >= 0 && *res.Pids.Limit < initPids
+// splitPids takes out a limit of processes with which init could not even
+// start: late, if not nil, is set when init is ready. The threads that are there
+// then stay, and end with execve.
+func splitPids(res *specs.LinuxResources) (early, late *specs.LinuxResources) {
+	const file = "pids.max"
+	if res == nil {
+		return nil, nil
+	}
+	few := func(limit int64) bool { return limit >= 0 && limit < initPids }
+	unified, err := strconv.ParseInt(strings.TrimSpace(res.Unified[file]), 10, 64)
+	switch {
+	case err == nil && few(unified): // it would overwrite the other
+		late = &specs.LinuxResources{Unified: map[string]string{file: res.Unified[file]}}
+	case res.Unified[file] == "" && res.Pids != nil && res.Pids.Limit != nil && few(*res.Pids.Limit):
+		late = &specs.LinuxResources{Pids: res.Pids}
+	default:
+		return res, nil
+	}
+	rest := *res
+	rest.Pids, rest.Unified = nil, maps.Clone(res.Unified)
+	delete(rest.Unified, file)
+	return &rest, late
 }
 
 // privileged sets what the root of a user namespace may not set for itself.

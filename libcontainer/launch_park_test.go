@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -24,6 +25,26 @@ func TestLittleMemory(t *testing.T) {
 	} {
 		if got := littleMemory(tc.res); got != tc.want {
 			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
+func TestSplitPids(t *testing.T) {
+	limit := func(n int64) *specs.LinuxPids { return &specs.LinuxPids{Limit: &n} }
+	unified := func(v string) map[string]string { return map[string]string{"pids.max": v, "cpu.weight": "9"} }
+	rest := map[string]string{"cpu.weight": "9"}
+	for name, tc := range map[string]struct{ res, early, late *specs.LinuxResources }{
+		"none":        {nil, nil, nil},
+		"many":        {&specs.LinuxResources{Pids: limit(100)}, &specs.LinuxResources{Pids: limit(100)}, nil},
+		"unlimited":   {&specs.LinuxResources{Pids: limit(-1)}, &specs.LinuxResources{Pids: limit(-1)}, nil},
+		"few":         {&specs.LinuxResources{Pids: limit(3)}, &specs.LinuxResources{}, &specs.LinuxResources{Pids: limit(3)}},
+		"unified":     {&specs.LinuxResources{Unified: unified("3")}, &specs.LinuxResources{Unified: rest}, &specs.LinuxResources{Unified: map[string]string{"pids.max": "3"}}},
+		"unified max": {&specs.LinuxResources{Unified: unified("max"), Pids: limit(3)}, &specs.LinuxResources{Unified: unified("max"), Pids: limit(3)}, nil},
+		"both":        {&specs.LinuxResources{Unified: unified("3"), Pids: limit(100)}, &specs.LinuxResources{Unified: rest}, &specs.LinuxResources{Unified: map[string]string{"pids.max": "3"}}},
+	} {
+		early, late := splitPids(tc.res)
+		if d := cmp.Diff([]*specs.LinuxResources{tc.early, tc.late}, []*specs.LinuxResources{early, late}); d != "" {
+			t.Errorf("%s: %s", name, d)
 		}
 	}
 }

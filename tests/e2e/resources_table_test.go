@@ -142,6 +142,7 @@ func TestResources(t *testing.T) {
 		{"unified", "memory", func(r *specs.LinuxResources) {
 			r.Unified = map[string]string{"memory.high": "33554432", "pids.max": "55"}
 		}, []string{"!linux.resources.unified"}, []string{"memory.high=33554432", "pids.max=55"}},
+		{"unified few pids", "pids", func(r *specs.LinuxResources) { r.Unified = map[string]string{"pids.max": "3"} }, []string{"!linux.resources.unified"}, []string{"pids.max=3"}},
 		{"net_cls", "net_cls", func(r *specs.LinuxResources) { r.Network = &specs.LinuxNetwork{ClassID: ptr(uint32(0x100001))} }, []string{"net_cls.classid=1048577"}, nil},
 		{"net_prio", "net_prio", func(r *specs.LinuxResources) {
 			r.Network = &specs.LinuxNetwork{Priorities: []specs.LinuxInterfacePriority{{Name: "lo", Priority: 5}}}
