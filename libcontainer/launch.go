@@ -6,6 +6,7 @@ package libcontainer
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"strconv"
 
@@ -57,6 +58,9 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	}
 	if o.PreserveFds < 0 {
 		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("must not be negative"))
+	}
+	if o.PreserveFds > math.MaxInt32 {
+		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("more than there can be"))
 	}
 	bundle, err := filepath.Abs(o.Bundle)
 	if err != nil {

@@ -96,7 +96,7 @@ func (l *launch) spawn() error {
 // files are init's fds: stdio, the preserved ones in place, the wire last.
 func (l *launch) files(wireFd int) ([]uintptr, error) {
 	n := 3 + l.opts.PreserveFds
-	files := make([]uintptr, 0, n+1)
+	var files []uintptr // n is the caller's word: memory only for what is open
 	for fd := range n {
 		if fd >= 3 && !sys.IsOpen(fd) {
 			return nil, fault.New("init", fmt.Sprintf("fd %d", fd), "", unix.EBADF).

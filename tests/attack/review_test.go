@@ -393,7 +393,7 @@ func TestKeyring(t *testing.T) {
 // runtime counts fds with.
 func TestNumbers(t *testing.T) {
 	c := harness.New(t, sh("true"))
-	for _, n := range []string{"-1", "-2147483648", "2147483647", "99999999999999999999"} {
+	for _, n := range []string{"-1", "-2147483648", "2147483647", "9223372036854775807", "99999999999999999999"} {
 		for _, command := range []string{"run", "create"} {
 			r := c.TryCreate("--preserve-fds=" + n)
 			if command == "run" {
