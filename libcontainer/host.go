@@ -18,6 +18,11 @@ func appArmorEnabled() bool {
 	return err == nil && len(b) > 0 && b[0] == 'Y'
 }
 
+// wantsSELinux: s has a label, of the process or of the mounts.
+func wantsSELinux(s *specs.Spec) bool {
+	return s.Process != nil && s.Process.SelinuxLabel != "" || s.Linux != nil && s.Linux.MountLabel != ""
+}
+
 // seLinuxEnabled: selinuxfs is mounted (selinux(8)).
 func seLinuxEnabled() bool { return sys.IsSELinuxFS("/sys/fs/selinux") }
 
@@ -36,7 +41,7 @@ func (r *Runtime) validationHost(s *specs.Spec) *spec.Host {
 	if s.Process != nil && s.Process.ApparmorProfile != "" {
 		h.AppArmor = appArmorEnabled()
 	}
-	if (s.Process != nil && s.Process.SelinuxLabel != "") || (s.Linux != nil && s.Linux.MountLabel != "") {
+	if wantsSELinux(s) {
 		h.SELinux = seLinuxEnabled()
 	}
 	return h

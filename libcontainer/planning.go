@@ -38,8 +38,8 @@ func (l *launch) facts() planner.Facts {
 	f.CallerCaps, _ = sys.PermittedCaps()
 	if p := l.spec.Process; p != nil {
 		f.AppArmor = p.ApparmorProfile != "" && appArmorEnabled()
-		f.SELinux = p.SelinuxLabel != "" && seLinuxEnabled()
 	}
+	f.SELinux = wantsSELinux(l.spec) && seLinuxEnabled()
 	systemd := spec.SystemdV1(l.spec.Annotations)
 	for _, m := range l.spec.Mounts {
 		if m.Type == "cgroup" || m.Type == "cgroup2" || systemd != "" && m.Destination == systemd {
