@@ -216,9 +216,16 @@ func look(p string) found {
 	return f
 }
 
+// leaveHost keeps what is mounted in this mount namespace out of the host's,
+// whose / is shared where systemd is init.
+func leaveHost() error { return unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "") }
+
 // sharedHost makes Share a shared mount, starts a container below it as a
 // grandchild, and reports what has become visible here.
 func sharedHost(j *job) (rep report) {
+	if err := leaveHost(); err != nil {
+		return report{Err: err.Error()}
+	}
 	if err := unix.Mount(j.Share, j.Share, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return report{Err: err.Error()}
 	}

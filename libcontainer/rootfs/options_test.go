@@ -193,6 +193,9 @@ func trySource(t *testing.T, j *job) report {
 }
 
 func sourceHost(j *job) report {
+	if err := leaveHost(); err != nil {
+		return report{Err: err.Error()}
+	}
 	const flags = unix.MS_NOATIME | unix.MS_NODIRATIME | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOSYMFOLLOW
 	for _, dir := range []string{j.Share, filepath.Join(j.Share, "sub")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
