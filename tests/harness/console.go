@@ -20,7 +20,7 @@ func Console(t testing.TB, path string) func() *os.File {
 	t.Cleanup(func() { l.Close() })
 	return func() *os.File {
 		t.Helper()
-		if err := l.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := l.SetDeadline(time.Now().Add(Slow(10 * time.Second))); err != nil {
 			t.Fatal(err)
 		}
 		conn, err := l.AcceptUnix()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,6 +44,56 @@ func New(t testing.TB, spec *specs.Spec) *Container {
 		t.Fatalf("busybox root file system: %v", err)
 	}
 	return c
+}
+
+// NewForAnyone is New that does without root: an unprivileged user's container
+// has a user namespace, with the user as its root and the user's subordinate
+// ids for the rest, its cgroup where the runtime finds one, and no device rules.
+func NewForAnyone(t testing.TB, spec *specs.Spec) *Container {
+	t.Helper()
+	if os.Getuid() == 0 {
+		return New(t, spec)
+	}
+	Need(t, "busybox", "newuidmap", "newgidmap")
+	spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	spec.Linux.UIDMappings = subordinate(t, "/etc/subuid", os.Getuid())
+	spec.Linux.GIDMappings = subordinate(t, "/etc/subgid", os.Getgid())
+	spec.Linux.Resources = nil
+	c := newEmpty(t, spec)
+	spec.Linux.CgroupsPath = ""
+	if err := Busybox(c.Rootfs); err != nil {
+		t.Fatalf("busybox root file system: %v", err)
+	}
+	return c
+}
+
+// subordinate maps 0 to id and what follows to the user's range in file.
+func subordinate(t testing.TB, file string, id int) []specs.LinuxIDMapping {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Skipf("%s is missing: %v", file, err)
+	}
+	name, number := os.Getenv("USER"), strconv.Itoa(os.Getuid())
+	if u, err := user.LookupId(number); err == nil {
+		name = u.Username
+	}
+	for line := range strings.Lines(string(data)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) != 3 || f[0] != name && f[0] != number {
+			continue
+		}
+		first, err1 := strconv.ParseUint(f[1], 10, 32)
+		size, err2 := strconv.ParseUint(f[2], 10, 32)
+		if err1 == nil && err2 == nil {
+			return []specs.LinuxIDMapping{
+				{ContainerID: 0, HostID: uint32(id), Size: 1},
+				{ContainerID: 1, HostID: uint32(first), Size: uint32(size)},
+			}
+		}
+	}
+	t.Skipf("subordinate ids of %s in %s are missing", name, file)
+	return nil
 }
 
 // NewOn makes a container from spec whose rootfs is the given directory.
@@ -196,7 +248,7 @@ func (c *Container) Status() specs.State {
 // Await waits until the container has this status.
 func (c *Container) Await(status specs.ContainerState) specs.State {
 	c.t.Helper()
-	end := time.Now().Add(10 * time.Second)
+	end := time.Now().Add(Slow(10 * time.Second))
 	for {
 		s := c.Status()
 		if s.Status == status {

@@ -17,7 +17,6 @@ import (
 func Debian(t testing.TB) string {
 	t.Helper()
 	Root(t)
-	Need(t, "debootstrap", "apt-get")
 	dir := cacheDir(t)
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -32,6 +31,7 @@ func Debian(t testing.TB) string {
 	if _, err := os.Stat(rootfs); err == nil {
 		return rootfs
 	}
+	Need(t, "debootstrap", "apt-get")
 	building := rootfs + ".building"
 	if err := os.RemoveAll(building); err != nil {
 		t.Fatal(err)

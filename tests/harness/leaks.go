@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func Mounts(t testing.TB) []string {
 func (s Snapshot) Leaks(t testing.TB, id, path string) []string {
 	t.Helper()
 	var leaks []string
-	end := time.Now().Add(3 * time.Second)
+	end := time.Now().Add(Slow(3 * time.Second))
 	for {
 		leaks = s.look(t, id, path)
 		if len(leaks) == 0 || time.Now().After(end) {
@@ -80,7 +81,7 @@ func (s Snapshot) look(t testing.TB, id, path string) []string {
 		}
 	}
 	for _, dir := range CgroupMounts(t) {
-		found, _ := filepath.Glob(filepath.Join(dir, id+"*"))
+		found := named(dir, id)
 		if path != "" && path != "/"+id {
 			more, _ := filepath.Glob(filepath.Join(dir, path))
 			found = append(found, more...)
@@ -90,6 +91,20 @@ func (s Snapshot) look(t testing.TB, id, path string) []string {
 		}
 	}
 	return leaks
+}
+
+// named are the cgroups below dir that have id in their name: systemd puts a
+// container's scope into a slice, and a user's is below the user's own.
+func named(dir, id string) []string {
+	var found []string
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.Contains(d.Name(), id) {
+			found = append(found, path)
+			return filepath.SkipDir
+		}
+		return nil // what went while we looked is not there
+	})
+	return found
 }
 
 // CgroupMounts returns the mount points of all cgroup hierarchies.

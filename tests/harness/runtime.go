@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +19,17 @@ import (
 // Deadline is how long one call of the runtime may take before the test calls
 // it a hang.
 const Deadline = 60 * time.Second
+
+var slowness = sync.OnceValue(func() time.Duration {
+	if n, err := strconv.Atoi(os.Getenv("RT_TEST_SLOW")); err == nil && n > 0 {
+		return time.Duration(n)
+	}
+	return 1
+})
+
+// Slow is d on a machine that is $RT_TEST_SLOW times slower than a usual one:
+// for how long a test waits for what must come.
+func Slow(d time.Duration) time.Duration { return d * slowness() }
 
 // Runtime is the program under test.
 type Runtime struct {
@@ -128,7 +140,7 @@ func Start(t testing.TB, cmd *exec.Cmd) func() Result {
 	}
 	return func() Result {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+		ctx, cancel := context.WithTimeout(context.Background(), Slow(Deadline))
 		defer cancel()
 		stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
