@@ -21,8 +21,9 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 RUN_NEEDS   := $(BUILD_NEEDS) busybox-static
 TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bsdutils shellcheck mount procps
 BENCH_NEEDS := $(TEST_NEEDS) runc crun
+VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 
-.PHONY: help run test build install lint fmt golden bench bench-counts clean
+.PHONY: help run test test-vm test-binary build install lint fmt golden bench bench-counts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +37,21 @@ test: ## every test that needs no special host
 	@tests/demo/needs.sh $(TEST_NEEDS)
 	@$(MAKE) --no-print-directory build
 	$(GO) vet ./...
-	RT="$(abspath $(OUT))" $(GO) test -count=1 -timeout 25m ./...
+	@mkdir -p .bench
+	$(GO) build -buildvcs=false -o .bench/leftovers ./tests/leftovers
+	@.bench/leftovers save .bench/before
+	@RT="$(abspath $(OUT))"; export RT; tested=0; echo "RT=$$RT" $(GO) test -count=1 -timeout 25m ./...; \
+		$(GO) test -count=1 -timeout 25m ./... || tested=$$?; \
+		.bench/leftovers check .bench/before || tested=1; exit $$tested
+
+test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in a guest
+	@tests/demo/needs.sh $(VM_NEEDS)
+	@$(SUDO) env "PATH=$$PATH" tests/vm/test.sh
+
+# The tests of PKG as a program for the guest.
+test-binary:
+	@CGO_ENABLED=1 $(GO) test -c -trimpath -buildvcs=false -tags "$(TAGS)" -o "$(BINARY)" \
+		-ldflags '-s -w -linkmode=external -extldflags "-static -no-pie"' "$(PKG)"
 
 build: ## ./rt: static, stripped, reproducible
 	$(BUILD) -o $(OUT) .
@@ -58,7 +73,7 @@ lint: ## gofmt, go vet, staticcheck, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	@tests/demo/needs.sh shellcheck
-	shellcheck .ci/run tests/demo/*.sh
+	shellcheck .ci/run tests/demo/*.sh tests/vm/*.sh
 
 fmt: ## gofmt everything
 	gofmt -w $$(find . -name '*.go' -not -path './.*')

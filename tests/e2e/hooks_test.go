@@ -180,7 +180,7 @@ func TestFailingHooks(t *testing.T) {
 			}
 			test.set(c.Spec.Hooks, shHook(script, 1))
 			r := c.Run().WantFailure(t)
-			if r.Took > 10*time.Second {
+			if r.Took > harness.Slow(10*time.Second) {
 				t.Errorf("the timeout of 1 s is not honoured: %v", r)
 			}
 		})

@@ -313,10 +313,38 @@ func TestConfigFlag(t *testing.T) {
 }
 
 func TestWait(t *testing.T) {
-	c := harness.New(t, sh("sleep 0.3; exit 5"))
+	c := harness.New(t, sh("until [ -e /go ]; do sleep 0.05; done; exit 5"))
 	c.Runtime.Only(t, "has no wait")
 	c.Detached()
-	c.OK("wait", c.ID).WantOutput(t, "5\n")
+	cmd := c.Command("wait", c.ID)
+	wait := harness.Start(t, cmd)
+	awaitPidfd(t, cmd.Process.Pid, c.Status().Pid)
+	c.Write("go", "", 0o644)
+	r := wait()
+	if r.Code != 0 && !harness.KernelSince(t, 6, 15) {
+		// Such a kernel keeps no status for those who hold a pidfd: it is
+		// known only when init is seen before its parent reaps it.
+		r.WantFailure(t, "its exit status is gone", "hint:")
+		return
+	}
+	r.WantOutput(t, "5\n")
+}
+
+// awaitPidfd waits until process pid has a pidfd of the process target.
+func awaitPidfd(t *testing.T, pid, target int) {
+	t.Helper()
+	end := time.Now().Add(harness.Slow(20 * time.Second))
+	for time.Now().Before(end) {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+		for _, file := range files {
+			data, _ := os.ReadFile(file)
+			if strings.Contains(string(data), fmt.Sprintf("\nPid:\t%d\n", target)) {
+				return
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("process %d does not wait for %d", pid, target)
 }
 
 func TestIDs(t *testing.T) {
@@ -454,7 +482,7 @@ func TestLogs(t *testing.T) {
 // awaitFile waits until the file is there.
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(harness.Slow(20 * time.Second))
 	for {
 		if _, err := os.Stat(path); err == nil {
 			return

@@ -27,7 +27,7 @@ func TestSeccompNotify(t *testing.T) {
 	c.Spec.Linux.Seccomp.ListenerMetadata = "for the agent"
 	c.Save()
 	wait := harness.Start(t, c.Command("run", "--bundle", c.Dir, c.ID))
-	if err := l.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := l.SetDeadline(time.Now().Add(harness.Slow(10 * time.Second))); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := l.AcceptUnix()

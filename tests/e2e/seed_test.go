@@ -48,7 +48,7 @@ func fetch(t *testing.T, probe, netns, url string) string {
 	t.Helper()
 	var out []byte
 	var err error
-	for range 100 {
+	for range 300 {
 		out, err = exec.Command("ip", "netns", "exec", netns, probe, "fetch", url).CombinedOutput()
 		if err == nil {
 			return string(out)
@@ -138,7 +138,7 @@ func job(t *testing.T, rootfs, script string) int {
 	if err := os.Rename(staged, filepath.Join(rootfs, "job")); err != nil {
 		t.Fatal(err)
 	}
-	end := time.Now().Add(time.Minute)
+	end := time.Now().Add(harness.Slow(time.Minute))
 	for time.Now().Before(end) {
 		data, err := os.ReadFile(result)
 		if code, bad := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && bad == nil {

@@ -21,7 +21,7 @@ func drain(t *testing.T, master *os.File) string {
 	defer master.Close()
 	var out strings.Builder
 	buf := make([]byte, 4096)
-	timer := time.AfterFunc(15*time.Second, func() { master.Close() })
+	timer := time.AfterFunc(harness.Slow(15*time.Second), func() { master.Close() })
 	defer timer.Stop()
 	for {
 		n, err := master.Read(buf)
@@ -158,7 +158,7 @@ func TestNotifySocket(t *testing.T) {
 	cmd := c.Command("run", "--detach", "--bundle", c.Dir, c.ID)
 	cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+c.Host("n.sock"))
 	wait := harness.Start(t, cmd)
-	if err := l.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {
+	if err := l.SetReadDeadline(time.Now().Add(harness.Slow(15 * time.Second))); err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder

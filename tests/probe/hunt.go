@@ -8,9 +8,12 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -125,4 +128,15 @@ func text(s string) *byte {
 		fatal(err.Error())
 	}
 	return p
+}
+
+// keyLabel asks with KEYCTL_GET_SECURITY (keyctl_get_security(3)).
+func keyLabel() {
+	const sessionKeyring = -3
+	buf := make([]byte, 256)
+	n, err := unix.KeyctlBuffer(unix.KEYCTL_GET_SECURITY, sessionKeyring, buf, 0)
+	if err != nil {
+		fatal("label of the session keyring: " + err.Error())
+	}
+	fmt.Println(strings.TrimRight(string(buf[:min(n, len(buf))]), "\x00"))
 }

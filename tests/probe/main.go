@@ -39,6 +39,8 @@ func main() {
 		plant(args[0])
 	case "planted": // print whether the key of another's plant is found
 		planted()
+	case "keylabel": // print the SELinux label of the session keyring
+		keyLabel()
 	default:
 		fatal("unknown probe " + os.Args[1])
 	}

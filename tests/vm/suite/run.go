@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// outcome is a package that was run.
+type outcome struct {
+	pkg    pkg
+	record *record
+	broken []string // what failed beside the tests themselves
+	took   time.Duration
+}
+
+// test runs the tests of a package and reports each as it ends.
+func (o options) test(p pkg) outcome {
+	begin := time.Now()
+	out := outcome{pkg: p, record: newRecord()}
+	listed, err := exec.Command(p.binary, "-test.list", o.run).Output()
+	if err != nil {
+		out.broken = append(out.broken, fmt.Sprintf("its tests cannot be listed: %v", err))
+	}
+	names := tests(string(listed))
+	if len(names) > 0 {
+		if err := o.stream(p, out.record); err != nil {
+			out.broken = append(out.broken, err.Error())
+		}
+	}
+	out.broken = append(out.broken, out.record.missing(names)...)
+	for _, t := range out.record.results {
+		if t.status == skipped && !o.lacks.allows(t.reason) {
+			out.broken = append(out.broken, fmt.Sprintf("%s skips, and this world is not known to lack it: %s", t.name, t.reason))
+		}
+	}
+	out.took = time.Since(begin)
+	if out.failed() {
+		say("%s\n%s", p.path, strings.Join(append(out.record.loose, out.broken...), "\n"))
+	}
+	return out
+}
+
+// stream runs the binary and feeds what it prints to the record.
+func (o options) stream(p pkg, r *record) error {
+	// The binary ends itself, with the stacks of all goroutines; this is for
+	// one that cannot.
+	ctx, cancel := context.WithTimeout(context.Background(), o.timeout+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.binary, "-test.v=test2json", "-test.run", o.run, "-test.timeout", o.timeout.String())
+	cmd.Dir = p.dir
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	cmd.Stdout, cmd.Stderr = write, write
+	err = cmd.Start()
+	write.Close()
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lines := bufio.NewScanner(read)
+		lines.Buffer(nil, 16<<20)
+		for lines.Scan() {
+			if t := r.line(lines.Text()); t != nil && t.top() {
+				announce(p, r, t)
+			}
+		}
+	}()
+	err = cmd.Wait()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		// Something that outlives the tests has their output open.
+		_ = read.SetReadDeadline(time.Now())
+		<-done
+		return fmt.Errorf("a process that the tests left behind holds their output")
+	}
+	if err != nil {
+		return fmt.Errorf("the test binary: %w", err)
+	}
+	return nil
+}
+
+// announce prints how a test ended: a line, and all that it said if it failed.
+func announce(p pkg, r *record, t *result) {
+	line := fmt.Sprintf("%s  %-32s %s (%.2fs)", t.status, strings.TrimPrefix(p.path, "rt/"), t.name, t.took.Seconds())
+	switch t.status {
+	case skipped:
+		line += ": " + t.reason
+	case failed:
+		line += "\n" + strings.Join(r.below(t.name), "\n")
+	}
+	say("%s", line)
+}
+
+func (o outcome) failed() bool {
+	if len(o.broken) > 0 {
+		return true
+	}
+	for _, t := range o.record.results {
+		if t.status == failed {
+			return true
+		}
+	}
+	return false
+}
+
+// say writes a whole message with one call, so that those of packages that run
+// at the same time do not mix.
+func say(format string, args ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n") + "\n"
+	_, _ = os.Stdout.WriteString(text)
+}
+
+// totals are the counts over all packages; a package that failed without a
+// failed test counts as one.
+type totals struct {
+	passed, failed, skipped int
+	failures, skips, lines  []string
+}
+
+func (t *totals) add(o outcome) {
+	name := filepath.ToSlash(o.pkg.path)
+	anyFailed := false
+	for _, r := range o.record.results {
+		if r.status == skipped {
+			t.skips = append(t.skips, fmt.Sprintf("%s %s: %s", name, r.name, r.reason))
+		}
+		if !r.top() {
+			continue
+		}
+		switch r.status {
+		case passed:
+			t.passed++
+		case skipped:
+			t.skipped++
+		case failed:
+			t.failed++
+			anyFailed = true
+			t.failures = append(t.failures, name+" "+r.name)
+		}
+	}
+	for _, what := range o.broken {
+		t.failures = append(t.failures, name+": "+what)
+	}
+	if len(o.broken) > 0 && !anyFailed {
+		t.failed++
+	}
+	verdict := "ok  "
+	if o.failed() {
+		verdict = "FAIL"
+	}
+	t.lines = append(t.lines, fmt.Sprintf("%s\t%s\t%.3fs", verdict, name, o.took.Seconds()))
+}
+
+func (t *totals) print(world string, took time.Duration) {
+	for _, list := range []struct {
+		title string
+		lines []string
+	}{{"skipped", t.skips}, {"failed", t.failures}} {
+		if len(list.lines) > 0 {
+			say("%s as %s:\n  %s", list.title, world, strings.Join(list.lines, "\n  "))
+		}
+	}
+	say("%s\n%s: %d passed, %d failed, %d skipped in %.0f s", strings.Join(t.lines, "\n"), world, t.passed, t.failed, t.skipped, took.Seconds())
+}
+
+// save appends the counts to the file, a line for each world.
+func (t *totals) save(path string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(f, "%d %d %d\n", t.passed, t.failed, t.skipped); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}

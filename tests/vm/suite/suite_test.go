@@ -1,0 +1,108 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const stream = marker + `=== RUN   TestA
+    a_test.go:1: said
+` + marker + `--- PASS: TestA (1.50s)
+` + marker + `=== RUN   TestB
+` + marker + `=== RUN   TestB/sub
+--- FAIL: TestB (9.00s)
+    b_test.go:7: root is
+        missing
+    b_test.go:8: git is missing
+` + marker + `    --- SKIP: TestB/sub (0.00s)
+` + marker + `=== NAME  TestB
+no line end` + marker + `--- FAIL: TestB (0.25s)
+` + marker + `=== RUN   TestC
+    c_test.go:1: begins
+panic: and dies
+`
+
+func parsed() *record {
+	r := newRecord()
+	for line := range strings.Lines(stream) {
+		r.line(strings.TrimSuffix(line, "\n"))
+	}
+	return r
+}
+
+func TestRecord(t *testing.T) {
+	r := parsed()
+	for name, want := range map[string]result{
+		"TestA":     {status: passed, took: 1500 * time.Millisecond},
+		"TestB":     {status: failed, took: 250 * time.Millisecond},
+		"TestB/sub": {status: skipped, reason: "git is missing"},
+		"TestC":     {status: running},
+	} {
+		got := r.byName[name]
+		if got == nil || got.status != want.status || got.took != want.took || got.reason != want.reason {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if out := strings.Join(r.below("TestB"), "\n"); !strings.Contains(out, "no line end") || !strings.Contains(out, "--- FAIL: TestB (9.00s)") {
+		t.Errorf("the output of TestB: %q", out)
+	}
+	missing := strings.Join(r.missing([]string{"TestA", "TestB", "TestC", "TestD"}), "; ")
+	if missing != "TestD did not begin; TestC did not end" {
+		t.Errorf("missing: %s", missing)
+	}
+}
+
+func TestLacks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lacks")
+	if err := os.WriteFile(path, []byte("# words\n\n* (fish|zsh) is missing\nroot ^SELinux is\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		world, reason string
+		want          bool
+	}{
+		{"root", "zsh is missing", true}, {"root", "SELinux is missing", true}, {"selinux", "SELinux is missing", false},
+		{"root", "root is missing", false}, {"root", "", false},
+	} {
+		l, err := readLacks(path, test.world)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.allows(test.reason); got != test.want {
+			t.Errorf("%s may skip for %q: %v", test.world, test.reason, got)
+		}
+	}
+}
+
+// TestSuite runs binaries that are shell scripts.
+func TestSuite(t *testing.T) {
+	for _, test := range []struct {
+		name, script           string
+		passed, failed, broken int
+	}{
+		{"passes", `printf '\026=== RUN   TestA\n\026--- PASS: TestA (0.00s)\n\026=== RUN   TestB\n\026--- PASS: TestB (0.00s)\nPASS\n'`, 2, 0, 0},
+		{"fails", `printf '\026=== RUN   TestA\n\026--- FAIL: TestA (0.00s)\n\026=== RUN   TestB\n\026--- PASS: TestB (0.00s)\nFAIL\n'; exit 1`, 1, 1, 1},
+		{"one does not run", `printf '\026=== RUN   TestA\n\026--- PASS: TestA (0.00s)\nPASS\n'`, 1, 1, 1},
+		{"dies", `printf '\026=== RUN   TestA\n\026--- PASS: TestA (0.00s)\n\026=== RUN   TestB\n'; kill -9 $$`, 1, 1, 2},
+		{"skips for no reason", `printf '\026=== RUN   TestA\n\026--- PASS: TestA (0.00s)\n\026=== RUN   TestB\n\026--- SKIP: TestB (0.00s)\nPASS\n'`, 1, 1, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			binary := filepath.Join(dir, "a.test")
+			script := "#!/bin/sh\nif [ \"$1\" = -test.list ]; then printf 'TestA\\nTestB\\nBenchmarkC\\n'; exit; fi\n" + test.script + "\n"
+			if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			o := options{world: "root", run: ".", timeout: time.Minute}
+			out := o.test(pkg{path: "rt/a", binary: binary, dir: dir})
+			var sum totals
+			sum.add(out)
+			if sum.passed != test.passed || sum.failed != test.failed || len(out.broken) != test.broken {
+				t.Errorf("%+v, broken: %q", sum, out.broken)
+			}
+		})
+	}
+}
