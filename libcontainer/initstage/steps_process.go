@@ -77,7 +77,7 @@ func joinKeyring(p *plan.Process) error {
 	}
 	if p.KeyringLabel != "" {
 		if err := sys.WriteProcSelf("attr/keycreate", p.KeyringLabel); err != nil {
-			return fault.New("keyring", "", "set its SELinux label", err)
+			return fault.New("keyring", "process.selinuxLabel "+p.KeyringLabel, "write /proc/self/attr/keycreate", err)
 		}
 		defer func() { _ = sys.WriteProcSelf("attr/keycreate", "") }()
 	}

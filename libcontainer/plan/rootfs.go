@@ -72,6 +72,9 @@ type Mount struct {
 	// LegacyFlags are superblock flags that only mount(2) takes: MS_I_VERSION.
 	LegacyFlags uint64
 	CopyUp      bool // tmpcopyup
+	// RootLabel is the SELinux label that the root of the file system gets once
+	// it is mounted, "" = none.
+	RootLabel string `json:",omitempty"`
 	// DirMode: a tmpfs without mode= takes that of the directory it covers.
 	DirMode bool
 	// IDMap: the mount gets the mapping IDMapUID and IDMapGID, or, when they

@@ -152,6 +152,11 @@ func planMount(i int, s *specs.Mount, linux *specs.Linux, f Facts, o Options) (p
 	}
 	if f.SELinux && linux.MountLabel != "" {
 		m.Data = labelled(m.Type, m.Data, linux.MountLabel)
+		// Message queues take no context option. Without an IPC namespace of
+		// the container's own they are the host's, and keep their label.
+		if m.Type == "mqueue" && hasNamespaces(linux)&unix.CLONE_NEWIPC != 0 {
+			m.RootLabel = linux.MountLabel
+		}
 	}
 	return m, nil
 }

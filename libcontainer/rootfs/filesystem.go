@@ -37,6 +37,12 @@ func (r *Root) fileSystem(m *plan.Mount, t *target) (mount int, err error) {
 	if err != nil {
 		return plan.None, refused(m, err)
 	}
+	if m.RootLabel != "" {
+		if err := sys.SetLabel(mount, m.RootLabel); err != nil {
+			sys.Close(mount)
+			return plan.None, mountFault(m, "set its SELinux label", err)
+		}
+	}
 	if m.CopyUp {
 		if err := copyUp(t.fd, mount, t.stat); err != nil {
 			sys.Close(mount)

@@ -167,3 +167,14 @@ func CopyXattrs(from, to int) error {
 	}
 	return nil
 }
+
+// SetLabel gives the directory behind dir, which may be an O_PATH descriptor,
+// the SELinux label (selinux(8)).
+func SetLabel(dir int, label string) error {
+	fd, err := unix.Openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer Close(fd)
+	return unix.Fsetxattr(fd, "security.selinux", []byte(label), 0)
+}
