@@ -222,8 +222,11 @@ func TestMountPoints(t *testing.T) {
 // TestDevWithoutMount: the image's own /dev is used, and holds traps where
 // the runtime makes nodes, links, the console and pts.
 func TestDevWithoutMount(t *testing.T) {
-	for _, path := range []string{"/dev/null", "/dev/console", "/dev/pts", "/dev/ptmx", "/dev/fd", "/dev/stdin", "/dev/shm", "/dev/mine"} {
-		for _, s := range shapes() {
+	for i, path := range []string{"/dev/null", "/dev/console", "/dev/pts", "/dev/ptmx", "/dev/fd", "/dev/stdin", "/dev/shm", "/dev/mine"} {
+		for j, s := range shapes() {
+			if !harness.Some(i + j) {
+				continue
+			}
 			t.Run(strings.TrimPrefix(path, "/dev/")+"/"+s.name, func(t *testing.T) {
 				both(t, func(t *testing.T, c *harness.Container, v *victim) {
 					plant(t, c, v, s, path)
@@ -334,7 +337,10 @@ func TestSourceInsideImage(t *testing.T) {
 // (CVE-2024-21626).
 func TestCwdIsAnFd(t *testing.T) {
 	for n := range 21 {
-		for _, form := range []string{"/proc/self/fd/%d", "/proc/self/fd/%d/../..", "/link%d"} {
+		for i, form := range []string{"/proc/self/fd/%d", "/proc/self/fd/%d/../..", "/link%d"} {
+			if !harness.Some(3*n + i) {
+				continue
+			}
 			cwd := fmt.Sprintf(form, n)
 			t.Run(cwd, func(t *testing.T) {
 				c := harness.New(t, harness.Spec("sh", "-c", "pwd; ls -id .; for up in . .. ../.. ../../.. ../../../..; do cat $up/rt-canary; done 2>/dev/null; ls -id /"))

@@ -48,6 +48,12 @@ func loadProfile(t *testing.T) string {
 	return name
 }
 
+func inUserNamespace(s *specs.Spec) {
+	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	s.Linux.GIDMappings = s.Linux.UIDMappings
+}
+
 const secretScript = "cat /proc/self/attr/current; cat /secret 2>/dev/null || echo denied"
 
 func TestAppArmorProfile(t *testing.T) {
@@ -61,11 +67,7 @@ func TestAppArmorProfile(t *testing.T) {
 		{name: "none", want: "unconfined\nthe secret\n"},
 		{"no new privileges", profile, profile + " (enforce)\ndenied\n", func(s *specs.Spec) { s.Process.NoNewPrivileges = true }},
 		{"another user", profile, profile + " (enforce)\ndenied\n", func(s *specs.Spec) { s.Process.User = specs.User{UID: 7, GID: 7} }},
-		{"user namespace", profile, profile + " (enforce)\ndenied\n", func(s *specs.Spec) {
-			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
-			s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-			s.Linux.GIDMappings = s.Linux.UIDMappings
-		}},
+		{"user namespace", profile, profile + " (enforce)\ndenied\n", inUserNamespace},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := harness.New(t, sh(secretScript))
@@ -121,9 +123,16 @@ func TestSELinuxProcessLabel(t *testing.T) {
 func TestSELinuxMountLabel(t *testing.T) {
 	harness.Root(t)
 	harness.SELinux(t)
-	for _, label := range []string{processLabel, ""} {
-		t.Run("process label "+label, func(t *testing.T) {
+	for _, test := range []struct {
+		label  string
+		userns bool
+	}{{processLabel, false}, {"", false}, {processLabel, true}} {
+		label := test.label
+		t.Run(fmt.Sprintf("process label %s, user namespace %v", label, test.userns), func(t *testing.T) {
 			c := harness.New(t, sh("touch /data/f; exec sleep 100"))
+			if test.userns {
+				inUserNamespace(c.Spec)
+			}
 			c.Spec.Process.SelinuxLabel, c.Spec.Linux.MountLabel = label, fileLabel
 			c.Write("../bound/f", "", 0o644)
 			before := labelOf(t, c.Host("bound/f"))

@@ -16,6 +16,7 @@ import (
 // TestRootless runs containers as a user without privileges, whose ids
 // newuidmap and newgidmap map.
 func TestRootless(t *testing.T) {
+	harness.Root(t)
 	harness.Need(t, "newuidmap", "newgidmap", "runuser")
 	const name, uid, sub = "nobody", 65534, 300000
 	// The user's range of ids, in the tests' own mount namespace only.

@@ -27,11 +27,11 @@ func Busybox(dir string) error {
 	if err := CopyFile(busybox, filepath.Join(dir, "bin/busybox"), 0o755); err != nil {
 		return err
 	}
-	out, err := exec.Command(busybox, "--list").Output()
+	names, err := applets()
 	if err != nil {
 		return err
 	}
-	for _, applet := range strings.Fields(string(out)) {
+	for _, applet := range names {
 		if applet == "busybox" {
 			continue
 		}
@@ -42,6 +42,11 @@ func Busybox(dir string) error {
 	passwd := "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"
 	return os.WriteFile(filepath.Join(dir, "etc/passwd"), []byte(passwd), 0o644)
 }
+
+var applets = sync.OnceValues(func() ([]string, error) {
+	out, err := exec.Command("busybox", "--list").Output()
+	return strings.Fields(string(out)), err
+})
 
 // probeDir is where the probe was built, for Main to remove.
 var probeDir string

@@ -31,6 +31,10 @@ var slowness = sync.OnceValue(func() time.Duration {
 // for how long a test waits for what must come.
 func Slow(d time.Duration) time.Duration { return d * slowness() }
 
+// Some tells whether to run case i of many that are alike: all of them, or on
+// a slow machine every fifth.
+func Some(i int) bool { return slowness() == 1 || i%5 == 0 }
+
 // Runtime is the program under test.
 type Runtime struct {
 	Path string
