@@ -125,6 +125,26 @@ func (r *record) below(name string) []string {
 	return out
 }
 
+// hollow tells whether t passed only because all of its subtests skipped.
+func (r *record) hollow(t *result) bool {
+	skips := 0
+	for _, sub := range r.results {
+		if strings.HasPrefix(sub.name, t.name+"/") {
+			switch sub.status {
+			case skipped:
+				skips++
+			case passed:
+				if !r.hollow(sub) {
+					return false
+				}
+			default:
+				return false
+			}
+		}
+	}
+	return t.status == passed && skips > 0
+}
+
 // missing are the listed tests that did not end: they never began, or the
 // binary died in them.
 func (r *record) missing(listed []string) []string {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -92,12 +94,13 @@ func (o options) stream(p pkg, r *record) error {
 }
 
 // announce prints how a test ended: a line, and all that it said if it failed.
+// Skips are told at the end, by their reasons.
 func announce(p pkg, r *record, t *result) {
+	if t.status == skipped || r.hollow(t) {
+		return
+	}
 	line := fmt.Sprintf("%s  %-32s %s (%.2fs)", t.status, strings.TrimPrefix(p.path, "rt/"), t.name, t.took.Seconds())
-	switch t.status {
-	case skipped:
-		line += ": " + t.reason
-	case failed:
+	if t.status == failed {
 		line += "\n" + strings.Join(r.below(t.name), "\n")
 	}
 	say("%s", line)
@@ -126,7 +129,8 @@ func say(format string, args ...any) {
 // failed test counts as one.
 type totals struct {
 	passed, failed, skipped int
-	failures, skips, lines  []string
+	failures, lines         []string
+	skips                   map[string][]string // by reason
 }
 
 func (t *totals) add(o outcome) {
@@ -134,17 +138,18 @@ func (t *totals) add(o outcome) {
 	anyFailed := false
 	for _, r := range o.record.results {
 		if r.status == skipped {
-			t.skips = append(t.skips, fmt.Sprintf("%s %s: %s", name, r.name, r.reason))
+			if t.skips == nil {
+				t.skips = map[string][]string{}
+			}
+			t.skips[r.reason] = append(t.skips[r.reason], r.name)
 		}
-		if !r.top() {
-			continue
-		}
-		switch r.status {
-		case passed:
-			t.passed++
-		case skipped:
+		switch {
+		case !r.top():
+		case r.status == skipped || o.record.hollow(r):
 			t.skipped++
-		case failed:
+		case r.status == passed:
+			t.passed++
+		case r.status == failed:
 			t.failed++
 			anyFailed = true
 			t.failures = append(t.failures, name+" "+r.name)
@@ -164,13 +169,16 @@ func (t *totals) add(o outcome) {
 }
 
 func (t *totals) print(world string, took time.Duration) {
-	for _, list := range []struct {
-		title string
-		lines []string
-	}{{"skipped", t.skips}, {"failed", t.failures}} {
-		if len(list.lines) > 0 {
-			say("%s as %s:\n  %s", list.title, world, strings.Join(list.lines, "\n  "))
+	for _, reason := range slices.Sorted(maps.Keys(t.skips)) {
+		names := t.skips[reason]
+		text := strings.Join(names[:min(len(names), 3)], ", ")
+		if len(names) > 3 {
+			text += ", …"
 		}
+		say("skipped as %s: %d: %s (%s)", world, len(names), reason, text)
+	}
+	for _, what := range t.failures {
+		say("failed as %s: %s", world, what)
 	}
 	say("%s\n%s: %d passed, %d failed, %d skipped in %.0f s", strings.Join(t.lines, "\n"), world, t.passed, t.failed, t.skipped, took.Seconds())
 }

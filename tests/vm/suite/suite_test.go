@@ -55,6 +55,22 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestHollow: a test all of whose subtests skip has not run.
+func TestHollow(t *testing.T) {
+	r := newRecord()
+	for _, e := range []string{
+		"SKIP: TestA/x", "SKIP: TestA/y/z", "PASS: TestA/y", "PASS: TestA",
+		"SKIP: TestB/x", "PASS: TestB/y", "PASS: TestB", "PASS: TestC",
+	} {
+		r.line(marker + "--- " + e + " (0.00s)")
+	}
+	for name, want := range map[string]bool{"TestA": true, "TestA/y": true, "TestB": false, "TestC": false} {
+		if got := r.hollow(r.byName[name]); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestLacks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lacks")
 	if err := os.WriteFile(path, []byte("# words\n\n* (fish|zsh) is missing\nroot ^SELinux is\n"), 0o600); err != nil {
