@@ -53,7 +53,7 @@ func TestForkBomb(t *testing.T) {
 // awaitCrowd waits until the container has n processes.
 func awaitCrowd(t *testing.T, c *harness.Container, n int) {
 	t.Helper()
-	end := time.Now().Add(60 * time.Second)
+	end := time.Now().Add(harness.Slow(60 * time.Second))
 	for {
 		got, err := strconv.Atoi(c.Cgroup("pids.current"))
 		if err == nil && got >= n {
@@ -70,7 +70,7 @@ func awaitCrowd(t *testing.T, c *harness.Container, n int) {
 // leaves it so: what comes next must cope.
 func freeze(t *testing.T, c *harness.Container) {
 	t.Helper()
-	end := time.Now().Add(60 * time.Second)
+	end := time.Now().Add(harness.Slow(60 * time.Second))
 	path := c.CgroupFile("freezer.state", "cgroup.freeze")
 	v2 := filepath.Base(path) == "cgroup.freeze"
 	word := map[bool]string{true: "1", false: "FROZEN"}[v2]
