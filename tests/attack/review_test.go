@@ -219,7 +219,7 @@ func TestHunter(t *testing.T) {
 		data, _ := os.ReadFile(filepath.Join(c.Rootfs, "tmp/hunt"))
 		return string(data)
 	}
-	for end := time.Now().Add(10 * time.Second); !strings.Contains(caught(), "ready"); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(harness.Slow(10 * time.Second)); !strings.Contains(caught(), "ready"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the hunter does not start")
 		}
@@ -374,7 +374,7 @@ func TestKeyring(t *testing.T) {
 		harness.AddProbe(t, c.Rootfs)
 	}
 	a.Detached()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(harness.Slow(10 * time.Second)); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(a.Rootfs, "tmp/planted")); err == nil {
 			break
 		}
