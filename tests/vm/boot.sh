@@ -89,7 +89,7 @@ tcg) accelargs=(-accel 'tcg,thread=multi,tb-size=512' -cpu max) ;;
 *) die "unknown accelerator: $accel" ;;
 esac
 
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/rt-vm.XXXXXX")
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/rtvm.XXXXXX")
 qemu_pid='' cat_pid=''
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 worlds=${RT_VM_WORLDS:-root tester undelegated selinux}
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/rt-vm-test.XXXXXX")
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/rtvm-test.XXXXXX")
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 share=$tmp/share
 mkdir -p "$share/bin" "$share/src" "$tmp/counts"
