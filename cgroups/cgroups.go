@@ -6,13 +6,14 @@
 // limits_v2.go, devices.go, devices_bpf.go); the rest acts. The package knows
 // nothing of containers: it gets an id, a path and the spec's resources.
 //
-// It does not talk to systemd.
+// The cgroups are made by rt itself or, as units, by systemd (systemd*.go).
 package cgroups
 
 import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -55,8 +56,14 @@ type Options struct {
 	// Path is linux.cgroupsPath, untrusted. Absolute: below each hierarchy's
 	// mount point. Relative: below the caller's own cgroup (see [New]).
 	Path string
-	// Systemd asks for the systemd manager, which is not there yet.
+	// Systemd asks for cgroups that systemd makes. Path is then
+	// "slice:prefix:name".
 	Systemd bool
+	// Disabled asks for no cgroup: the container stays in its caller's.
+	Disabled bool
+	// Annotations are the container's: those that begin with
+	// org.systemd.property. are properties of its unit.
+	Annotations map[string]string
 	// Rootless: a cgroup that may not be made is done without, and limits
 	// that are lost by it become warnings.
 	Rootless bool
@@ -72,6 +79,8 @@ type Record struct {
 	Rootless bool              `json:"rootless,omitempty"`
 	// Joined are those of the directories that were there before Create.
 	Joined []string `json:"joined,omitempty"`
+	// Unit is set when systemd has made the cgroups.
+	Unit *UnitRecord `json:"unit,omitempty"`
 }
 
 // Manager is one container's cgroups. It is not safe for concurrent use.
@@ -82,7 +91,8 @@ type Manager interface {
 	Record() Record
 	// Create makes the directories and writes every limit in res (which may
 	// be nil) and the device rules. On an error it leaves nothing behind
-	// that was not there before.
+	// that was not there before. With systemd all this is the first Attach's:
+	// a unit begins with a process.
 	Create(res *specs.LinuxResources) error
 	// Set applies res to existing cgroups. What is absent or, as clients send
 	// it, 0, stays as it is; devices too if res.Devices is nil.
@@ -149,9 +159,11 @@ type Manager interface {
 // caller's own cgroup: a cgroup with processes in it cannot hand controllers
 // to its children (cgroups(7), "no internal processes").
 func New(o Options) (Manager, error) {
-	if o.Systemd {
-		return nil, fault.New(step, "", "systemd manager", errors.ErrUnsupported).
-			WithHint("leave out --systemd-cgroup")
+	switch {
+	case o.Disabled:
+		return disabled(), nil
+	case o.Systemd:
+		return newSystemd(o)
 	}
 	l, err := Host()
 	if err != nil {
@@ -214,7 +226,13 @@ func Load(r Record) (Manager, error) {
 		}
 		m.groups[i].controllers = append(m.groups[i].controllers, c)
 	}
-	return m, nil
+	if r.Unit == nil {
+		return m, nil
+	}
+	if !validUnitName(r.Unit.Name) {
+		return nil, fault.New(step, "unit "+strconv.Quote(r.Unit.Name), "load", ErrInvalid)
+	}
+	return &systemdManager{manager: *m, wait: jobTime}, nil
 }
 
 // LoadJSON is Load of a Record as it stands in a state file.

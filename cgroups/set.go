@@ -141,6 +141,10 @@ func (m *manager) decide(res *specs.LinuxResources, fresh bool) (v1 []batch, v2 
 
 // unavailable is an error, or for a rootless user a warning.
 func (m *manager) unavailable(controller string) error {
+	if m.rec.Manager == ManagerNone {
+		m.warn("controller " + controller + ": the limit is lost: there is no cgroup for this container")
+		return nil
+	}
 	e := fault.New(step, "controller "+controller, "", ErrUnavailable).
 		WithHint("leave out the limit, or give the host this controller (see /proc/cgroups and " + defaultMount + ")")
 	if m.rec.Rootless {

@@ -27,7 +27,7 @@ func Features() *features.Features {
 			Namespaces:   featureNames(spec.NamespaceTypes()),
 			Capabilities: planner.Capabilities(63), // all that it knows
 			Cgroup: &features.Cgroup{
-				V1: new(true), V2: new(true), Systemd: new(false), SystemdUser: new(false), Rdma: new(true),
+				V1: new(true), V2: new(true), Systemd: new(true), SystemdUser: new(true), Rdma: new(true),
 			},
 			Seccomp: &features.Seccomp{
 				Enabled:        new(true),

@@ -148,7 +148,16 @@ func (l *launch) reserve() (err error) {
 }
 
 func (l *launch) openCgroup() (err error) {
-	o := cgroups.Options{ID: l.opts.ID, Systemd: l.rt.opts.SystemdCgroup, Rootless: l.rt.rootless()}
+	o := cgroups.Options{ID: l.opts.ID, Rootless: l.rt.rootless(), Annotations: l.spec.Annotations}
+	switch l.rt.opts.CgroupManager {
+	case "", CgroupFS:
+	case CgroupSystemd:
+		o.Systemd = true
+	case CgroupDisabled:
+		o.Disabled = true
+	default:
+		return fault.New("cgroup", "manager", strconv.Quote(l.rt.opts.CgroupManager), errors.ErrUnsupported)
+	}
 	if l.spec.Linux != nil {
 		o.Path = l.spec.Linux.CgroupsPath
 	}

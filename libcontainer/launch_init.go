@@ -23,16 +23,26 @@ import (
 // spawn has not done so already. An init that is parked stays out of where
 // memory is charged.
 func (l *launch) attachCgroup() error {
-	if l.cg.Record().Manager == cgroups.ManagerV2 {
+	if l.bornInCgroup() {
 		return nil
 	}
 	if err := l.createCgroup(); err != nil {
 		return err
 	}
+	attach := l.cg.Attach
 	if l.parked() {
-		return l.cg.AttachParked(l.init.pid)
+		attach = l.cg.AttachParked
 	}
-	return l.cg.Attach(l.init.pid)
+	err := attach(l.init.pid)
+	l.rt.warn(l.cg.Warnings())
+	return err
+}
+
+// bornInCgroup: on pure v2 init begins its life in its cgroup, unless that is a
+// unit of systemd, which needs init to begin.
+func (l *launch) bornInCgroup() bool {
+	r := l.cg.Record()
+	return r.Manager == cgroups.ManagerV2 && r.Unit == nil
 }
 
 func (l *launch) createCgroup() error {

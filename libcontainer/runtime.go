@@ -16,14 +16,26 @@ type RuntimeOptions struct {
 	// Root is the directory of the containers' states. It is made when the
 	// first container is.
 	Root string
-	// SystemdCgroup asks for cgroups made by systemd.
-	SystemdCgroup bool
+	// CgroupManager says who makes the cgroups of new containers: one of the
+	// Cgroup constants, "" is CgroupFS. Of a container that is there already
+	// it is recorded.
+	CgroupManager string
 	// Rootless is "true", "false" or "auto" ("" is auto): whether what only
 	// the host's root may do is expected to fail.
 	Rootless string
 	// Logger takes warnings and debug lines; nil discards them.
 	Logger *slog.Logger
 }
+
+// The values of RuntimeOptions.CgroupManager.
+const (
+	// CgroupFS: rt itself, in the cgroup file system.
+	CgroupFS = "cgroupfs"
+	// CgroupSystemd: systemd, as a unit for each container.
+	CgroupSystemd = "systemd"
+	// CgroupDisabled: nobody. Limits are lost, which is a warning.
+	CgroupDisabled = "disabled"
+)
 
 // Runtime manages the containers below one root. It holds no resources.
 type Runtime struct {

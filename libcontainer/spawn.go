@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"rt/cgroups"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/planner"
@@ -66,7 +65,7 @@ func (l *launch) spawn() error {
 	}
 	// On pure v2 init is born in its cgroup. v1 has no such clone: init is
 	// moved there, while it already runs.
-	if l.cg.Record().Manager == cgroups.ManagerV2 {
+	if l.bornInCgroup() {
 		if err := l.createCgroup(); err != nil {
 			return err
 		}

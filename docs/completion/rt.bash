@@ -9,7 +9,7 @@ _rt_ids() {
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="create delete events features help kill list pause ps resume run spec start state stats update wait"
-	local global="--debug --log --log-format --root --rootless --systemd-cgroup --help --version"
+	local global="--cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
 	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help"
 	local i command="" root=()
@@ -22,7 +22,7 @@ _rt() {
 			[[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
 			root=(--root "${COMP_WORDS[++i]}")
 			;;
-		--log | --log-format | --rootless | -log | -log-format | -rootless)
+		--cgroup-manager | --log | --log-format | --rootless | -cgroup-manager | -log | -log-format | -rootless)
 			[[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
 			((i++))
 			;;
@@ -37,6 +37,10 @@ _rt() {
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
 	[[ $cur == = ]] && cur=
 	case $prev in
+	--cgroup-manager)
+		COMPREPLY=($(compgen -W "cgroupfs systemd disabled" -- "$cur"))
+		return
+		;;
 	--log-format)
 		COMPREPLY=($(compgen -W "text json" -- "$cur"))
 		return

@@ -24,6 +24,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -l debug -d 'log w
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -l log -r -F -d 'append log lines to this file'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -l log-format -x -a 'text json' -d 'format of log lines'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -l root -x -a '(__fish_complete_directories)' -d "directory of the containers' states"
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -l cgroup-manager -x -a 'cgroupfs systemd disabled' -d 'who makes the cgroups'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -l systemd-cgroup -d 'have systemd make the cgroups'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -l rootless -x -a 'auto true false' -d 'go on where cgroups may not be changed'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -s v -l version -d 'print the version'

@@ -26,6 +26,7 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "root", Value: defaultRoot,
 			Usage: "keep the containers' states in `DIR`; for a user other than root $XDG_RUNTIME_DIR/rt"},
 		toggle("systemd-cgroup", `have systemd make the cgroups; linux.cgroupsPath is then "slice:prefix:name"`),
+		&cli.StringFlag{Name: "cgroup-manager", Usage: "have `WHO` make the cgroups: cgroupfs (the default), systemd or disabled"},
 		&cli.StringFlag{Name: "rootless", Value: "auto",
 			Usage: "go on where cgroups may not be changed: `WHEN` is true, false or auto"},
 	}
@@ -56,13 +57,40 @@ func (a *app) before(c *cli.Context) error {
 	default:
 		return fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", c.String("rootless")))
 	}
+	manager, err := cgroupManager(c)
+	if err != nil {
+		return err
+	}
 	a.rt = libcontainer.New(libcontainer.RuntimeOptions{
 		Root:          root(c),
-		SystemdCgroup: c.Bool("systemd-cgroup"),
+		CgroupManager: manager,
 		Rootless:      c.String("rootless"),
 		Logger:        a.log,
 	})
 	return nil
+}
+
+// cgroupManager is who makes the cgroups; runc and crun say it by different
+// flags.
+func cgroupManager(c *cli.Context) (string, error) {
+	name := c.String("cgroup-manager")
+	switch name {
+	case "":
+		if c.IsSet("cgroup-manager") {
+			break
+		}
+		if c.Bool("systemd-cgroup") {
+			name = libcontainer.CgroupSystemd
+		}
+		return name, nil
+	case libcontainer.CgroupFS, libcontainer.CgroupSystemd, libcontainer.CgroupDisabled:
+		if c.Bool("systemd-cgroup") && name != libcontainer.CgroupSystemd {
+			return "", fault.New("", "--cgroup-manager", "", fmt.Errorf("%s contradicts --systemd-cgroup", name)).
+				WithHint("leave out one of the two")
+		}
+		return name, nil
+	}
+	return "", fault.New("", "--cgroup-manager", "", fmt.Errorf("%q is none of cgroupfs, systemd and disabled", name))
 }
 
 // root is the state root: --root, or the default of this user.

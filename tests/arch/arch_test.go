@@ -40,7 +40,8 @@ func imports() map[string][]string {
 		"rt/libcontainer/state":     {},
 		"rt/libcontainer/fault":     {},
 		"rt/libcontainer/sys":       {},
-		"rt/cgroups":                {},
+		"rt/cgroups":                {"cgroups/dbus"},
+		"rt/cgroups/dbus":           {},
 		"rt/cgroups/intelrdt":       {},
 		"rt/seccomp":                {"seccomp/load"},
 		"rt/seccomp/load":           {},
@@ -70,7 +71,9 @@ func initOnly() []string {
 }
 
 // rawRooms may call unix.X() and syscall.X().
-func rawRooms() []string { return []string{"rt/libcontainer/sys", "rt/cgroups", "rt/nsenter"} }
+func rawRooms() []string {
+	return []string{"rt/libcontainer/sys", "rt/cgroups", "rt/cgroups/dbus", "rt/nsenter"}
+}
 
 // topLevel are the names that may stand at the top of the tree, dot files
 // aside. "rt" is what the build makes.
