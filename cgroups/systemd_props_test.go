@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	godbus "github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -86,7 +87,7 @@ func TestLimitProperties(t *testing.T) {
 		got := props{}
 		for _, one := range p {
 			got[one.Name] = one.Value
-			if dbus.Signature(one.Value) == "" {
+			if godbus.SignatureOf(one.Value).String() == "" {
 				t.Errorf("%s: %s has no type on the bus: %T", test.name, one.Name, one.Value)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	godbus "github.com/godbus/dbus/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"rt/cgroups/dbus"
@@ -104,7 +105,7 @@ func FuzzAnnotatedProperty(f *testing.F) {
 		if sig == "cpus" {
 			sig = "ay"
 		}
-		if got := dbus.Signature(p.Value); !ok || got != sig {
+		if got := godbus.SignatureOf(p.Value).String(); !ok || got != sig {
 			t.Errorf("%s=%q: %q of type %q, want %q", name, text, p.Name, got, sig)
 		}
 	})

@@ -54,6 +54,7 @@ func foreign() map[string][]string {
 	return map[string][]string{
 		"github.com/seccomp/libseccomp-golang": {"rt/seccomp"},
 		"github.com/urfave/cli/v2":             {"rt/internal/cli"},
+		"github.com/godbus/dbus/v5":            {"rt/cgroups/dbus"},
 		"os/exec":                              {"rt/libcontainer/hook", "rt/libcontainer", "rt/internal/cli"},
 		"encoding/gob":                         {},
 		"regexp":                               {"rt/internal/cli"},
