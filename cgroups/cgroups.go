@@ -175,6 +175,12 @@ func New(o Options) (Manager, error) {
 	return newOn(l, o)
 }
 
+// disabled is the Manager of a container that is to have no cgroup at all:
+// what would have been a limit is lost, and said so.
+func disabled() *manager {
+	return &manager{rec: Record{Manager: ManagerNone, Rootless: true}}
+}
+
 // newOn is New on a given layout.
 func newOn(l *Layout, o Options) (Manager, error) {
 	m := &manager{layout: l, foreign: true, rec: Record{Manager: l.Mode, Paths: map[string]string{}, Rootless: o.Rootless}}

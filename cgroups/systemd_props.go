@@ -196,19 +196,11 @@ func (p *properties) io(b *specs.LinuxBlockIO, v2 bool) {
 func (p *properties) unified(files map[string]string, version int) error {
 	for _, file := range sortedKeys(files) {
 		value := strings.TrimSpace(files[file])
+		if name, ok := unifiedNumbers(file); ok {
+			p.number(name, value)
+			continue
+		}
 		switch file {
-		case "memory.max":
-			p.number("MemoryMax", value)
-		case "memory.high":
-			p.number("MemoryHigh", value)
-		case "memory.low":
-			p.number("MemoryLow", value)
-		case "memory.min":
-			p.number("MemoryMin", value)
-		case "memory.swap.max":
-			p.number("MemorySwapMax", value)
-		case "pids.max":
-			p.number("TasksMax", value)
 		case "cpu.weight":
 			if strings.TrimSpace(files["cpu.idle"]) != "1" {
 				p.number("CPUWeight", value)
@@ -236,6 +228,15 @@ func (p *properties) unified(files map[string]string, version int) error {
 		}
 	}
 	return nil
+}
+
+// unifiedNumbers are the files with one number, or max, that have a property.
+func unifiedNumbers(file string) (name string, ok bool) {
+	name, ok = map[string]string{
+		"memory.max": "MemoryMax", "memory.high": "MemoryHigh", "memory.low": "MemoryLow", "memory.min": "MemoryMin",
+		"memory.swap.max": "MemorySwapMax", "pids.max": "TasksMax",
+	}[file]
+	return name, ok
 }
 
 func (p *properties) number(name, value string) {

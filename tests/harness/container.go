@@ -30,6 +30,10 @@ type Container struct {
 	State   string // --root
 	Spec    *specs.Spec
 	Global  []string // global flags besides --root
+	// Systemd has systemd's PID 1 start the runtime, in the host's namespaces:
+	// the pid of a container in the tests' own means nothing to it. What is
+	// left behind is looked for among its units too.
+	Systemd bool
 	before  Snapshot
 }
 
@@ -146,16 +150,27 @@ func (c *Container) CheckGone() {
 	for _, leak := range c.before.Leaks(c.t, c.ID, c.cgroup()) {
 		c.t.Errorf("left behind: %s", leak)
 	}
+	if c.Systemd {
+		for _, leak := range Units(c.t, "*"+c.ID+"*") {
+			c.t.Errorf("left behind: %s", leak)
+		}
+	}
 	if _, err := os.Stat(filepath.Join(c.State, c.ID)); err == nil {
 		c.t.Errorf("left behind: the state directory of %s", c.ID)
 	}
 }
 
+// cgroup is the container's cgroup below each mount: its path, or where
+// slice:prefix:name leads.
 func (c *Container) cgroup() string {
 	if c.Spec.Linux == nil {
 		return ""
 	}
-	return c.Spec.Linux.CgroupsPath
+	path := c.Spec.Linux.CgroupsPath
+	if parts := strings.Split(path, ":"); c.Systemd && len(parts) == 3 {
+		return "/" + parts[0] + "/" + parts[1] + "-" + parts[2] + ".scope"
+	}
+	return path
 }
 
 // Save writes the bundle's config.json.
@@ -173,6 +188,9 @@ func (c *Container) Save() {
 // Command is the runtime with these arguments after the global flags.
 func (c *Container) Command(args ...string) *exec.Cmd {
 	all := append([]string{"--root", c.State}, c.Global...)
+	if c.Systemd {
+		return Outside(append(append([]string{c.Runtime.Path}, all...), args...)...)
+	}
 	return exec.Command(c.Runtime.Path, append(all, args...)...)
 }
 

@@ -1,0 +1,107 @@
+package cgroups
+
+// Changing the limits of a unit that is there: properties first, then files.
+
+import (
+	"errors"
+	"path"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/cgroups/dbus"
+	"rt/libcontainer/fault"
+)
+
+func (m *systemdManager) Set(res *specs.LinuxResources) error {
+	if res == nil {
+		return nil
+	}
+	if err := m.checkMemory(res.Memory); err != nil {
+		return err
+	}
+	if _, _, _, err := m.decide(res, false); err != nil {
+		return err
+	}
+	m.warnings = nil
+	if err := m.setProperties(res); err != nil {
+		return err
+	}
+	return m.manager.Set(res)
+}
+
+func (m *systemdManager) setProperties(res *specs.LinuxResources) error {
+	unit := m.rec.Unit
+	given, err := m.withQuota(res)
+	if err != nil {
+		return err
+	}
+	b, closeIt, err := m.open(time.Now().Add(jobTime))
+	if err != nil {
+		return err
+	}
+	defer closeIt()
+	// Absent device rules stay as they are.
+	p, err := limitProperties(given, m.rec.Manager == ManagerV2, b.version, m.rec.Rootless || res.Devices == nil)
+	if err != nil || len(p) == 0 {
+		return err
+	}
+	switch now, err := b.invocation(unit.Name); {
+	case err != nil:
+		return fault.New(step, "unit "+unit.Name, "read InvocationID", err)
+	case now == "" || now != unit.Invocation:
+		return fault.New(step, "unit "+unit.Name, "", errors.New("has ended")).
+			WithHint("the container's processes are gone, or not in their cgroup any more")
+	}
+	if _, err := b.manager("SetUnitProperties", unit.Name, true, []dbus.Property(p)); err != nil {
+		return fault.New(step, "unit "+unit.Name, "set properties", err).WithHint(b.hint(unit.Name, err))
+	}
+	return nil
+}
+
+// withQuota completes quota and period with the present values: systemd keeps
+// the share of time when only one of them changes, the kernel the quota.
+func (m *systemdManager) withQuota(res *specs.LinuxResources) (*specs.LinuxResources, error) {
+	if res.CPU == nil || (set(res.CPU.Quota) == 0) == (set(res.CPU.Period) == 0) {
+		return res, nil
+	}
+	quota, period, err := m.quota()
+	if err != nil {
+		return nil, err
+	}
+	full, cpu := *res, *res.CPU
+	if set(cpu.Quota) == 0 {
+		cpu.Quota = &quota
+	} else {
+		cpu.Period = &period
+	}
+	full.CPU = &cpu
+	return &full, nil
+}
+
+// quota reads the present CPU quota, -1 for none, and its period.
+func (m *systemdManager) quota() (quota int64, period uint64, err error) {
+	var quotaText, periodText, dir string
+	if g := m.v1Group("cpu"); g != nil {
+		dir = g.dir
+		if quotaText, err = readValue(path.Join(dir, "cpu.cfs_quota_us")); err == nil {
+			periodText, err = readValue(path.Join(dir, "cpu.cfs_period_us"))
+		}
+	} else if g := m.v2Group(); g != nil {
+		dir = g.dir
+		quotaText, err = readValue(path.Join(dir, "cpu.max"))
+		quotaText, periodText, _ = strings.Cut(quotaText, " ")
+	}
+	if err != nil {
+		return 0, 0, fault.New(step, dir, "read the CPU quota", err)
+	}
+	quota = -1
+	if n, ok := parseUint(quotaText); ok {
+		quota = int64(n)
+	}
+	if period, _ = parseUint(periodText); period == 0 {
+		period = defaultPeriod
+	}
+	return quota, period, nil
+}
