@@ -142,15 +142,27 @@ func (m *systemdManager) Create(res *specs.LinuxResources) error {
 	if res == nil {
 		res = &specs.LinuxResources{}
 	}
-	if _, _, _, err := m.decide(res, true); err != nil {
+	if err := m.check(res, true); err != nil {
 		return err
 	}
-	m.warnings = nil // they come again when the limits are set
 	if _, err := m.properties(res, m.bus.version); err != nil {
 		return err
 	}
 	m.res = res
 	return nil
+}
+
+// check finds what is wrong in a configuration before anything is changed.
+func (m *systemdManager) check(res *specs.LinuxResources, fresh bool) error {
+	if _, _, _, err := m.decide(res, fresh); err != nil {
+		return err
+	}
+	m.warnings = nil // they come again when the limits are written
+	if m.rec.Rootless || res.Devices == nil && !fresh {
+		return nil
+	}
+	_, err := m.decideDevices(res)
+	return err
 }
 
 func (m *systemdManager) properties(res *specs.LinuxResources, version int) (properties, error) {
@@ -293,7 +305,7 @@ func (m *systemdManager) furnish(b *bus, pid int) error {
 	for i := range m.groups {
 		m.groups[i].joined = false // they are there because systemd has just made them
 	}
-	if err := m.limit(m.res, true); err != nil {
+	if err := m.limit(m.res, true, nil); err != nil {
 		return err
 	}
 	if err := m.setDevices(m.res, true); err != nil {
@@ -312,18 +324,20 @@ func (m *systemdManager) enter(pid int) error {
 	return m.manager.Attach(pid)
 }
 
-// Park is nothing on v2: a scope that its last process leaves has ended.
-func (m *systemdManager) Park(pid int) error {
-	if m.rec.Manager == ManagerV2 {
-		return nil
-	}
-	return m.manager.Park(pid)
+// CanPark: not where systemd looks for processes. A scope that its last one
+// leaves has ended.
+func (m *systemdManager) CanPark() bool {
+	g := m.charging()
+	return g != nil && !g.v2
 }
 
-// Unpark undoes Park.
-func (m *systemdManager) Unpark(pid int) error {
-	if m.rec.Manager == ManagerV2 {
-		return nil
+// AttachParked begins the unit as Attach does: it is made of pid.
+func (m *systemdManager) AttachParked(pid int) error {
+	if m.loaded || !m.foreign {
+		return m.manager.AttachParked(pid)
 	}
-	return m.manager.Unpark(pid)
+	if err := m.begin(pid); err != nil {
+		return err
+	}
+	return m.Park(pid)
 }

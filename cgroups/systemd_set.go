@@ -14,6 +14,9 @@ import (
 	"rt/libcontainer/fault"
 )
 
+// Set writes the files first, which the kernel may refuse and which can be taken
+// back; then systemd gets the properties and writes the files as it sees it; so
+// they are written again. All of it applies, or nothing.
 func (m *systemdManager) Set(res *specs.LinuxResources) error {
 	if res == nil {
 		return nil
@@ -21,18 +24,9 @@ func (m *systemdManager) Set(res *specs.LinuxResources) error {
 	if err := m.checkMemory(res.Memory); err != nil {
 		return err
 	}
-	if _, _, _, err := m.decide(res, false); err != nil {
+	if err := m.check(res, false); err != nil {
 		return err
 	}
-	m.warnings = nil
-	if err := m.setProperties(res); err != nil {
-		return err
-	}
-	return m.manager.Set(res)
-}
-
-func (m *systemdManager) setProperties(res *specs.LinuxResources) error {
-	unit := m.rec.Unit
 	given, err := m.withQuota(res)
 	if err != nil {
 		return err
@@ -44,18 +38,48 @@ func (m *systemdManager) setProperties(res *specs.LinuxResources) error {
 	defer closeIt()
 	// Absent device rules stay as they are.
 	p, err := limitProperties(given, m.rec.Manager == ManagerV2, b.version, m.rec.Rootless || res.Devices == nil)
-	if err != nil || len(p) == 0 {
+	if err != nil {
 		return err
 	}
-	switch now, err := b.invocation(unit.Name); {
-	case err != nil:
+	if err := m.isLive(b); err != nil {
+		return err
+	}
+	return m.apply(b, given, p)
+}
+
+func (m *systemdManager) apply(b *bus, res *specs.LinuxResources, p properties) error {
+	j := &journal{}
+	err := m.limit(res, false, j)
+	if err == nil && len(p) > 0 {
+		unit := m.rec.Unit.Name
+		if _, err = b.manager("SetUnitProperties", unit, true, []dbus.Property(p)); err != nil {
+			err = fault.New(step, "unit "+unit, "set properties", err).WithHint(b.hint(unit, err))
+		} else {
+			m.warnings = nil
+			err = m.limit(res, false, j)
+		}
+	}
+	if err == nil && res.Devices != nil {
+		err = m.setDevices(res, false)
+	}
+	if err != nil {
+		for _, failed := range j.rollback() {
+			m.warn(failed)
+		}
+	}
+	return err
+}
+
+// isLive says whether the unit is still the container's.
+func (m *systemdManager) isLive(b *bus) error {
+	unit := m.rec.Unit
+	now, err := b.invocation(unit.Name)
+	if err != nil {
 		return fault.New(step, "unit "+unit.Name, "read InvocationID", err)
-	case now == "" || now != unit.Invocation:
+	}
+	if now == "" || now != unit.Invocation {
 		return fault.New(step, "unit "+unit.Name, "", errors.New("has ended")).
 			WithHint("the container's processes are gone, or not in their cgroup any more")
-	}
-	if _, err := b.manager("SetUnitProperties", unit.Name, true, []dbus.Property(p)); err != nil {
-		return fault.New(step, "unit "+unit.Name, "set properties", err).WithHint(b.hint(unit.Name, err))
 	}
 	return nil
 }

@@ -135,6 +135,33 @@ func TestSystemdPeriodAlone(t *testing.T) {
 	}
 }
 
+// An update applies whole or not at all, whoever refuses a part of it.
+func TestSystemdSetIsWhole(t *testing.T) {
+	f, l := userFake(t)
+	f.files["pids.max"] = "max\n"
+	m := begun(t, l, nil)
+	before := f.unit("rt-x.scope")
+	f.called()
+	res := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(900))}, Memory: &specs.LinuxMemory{Reservation: ptr(int64(5))}}
+	if err := m.Set(res); err == nil || !strings.Contains(err.Error(), "memory.low") { // there is no such file
+		t.Errorf("set: %v", err)
+	}
+	if got := f.called(); got != "" {
+		t.Errorf("calls after a refused file: %s", got)
+	}
+	res.Memory = nil
+	f.refuse["SetUnitProperties"] = "org.freedesktop.DBus.Error.InvalidArgs"
+	if err := m.Set(res); err == nil || !strings.Contains(err.Error(), "unit rt-x.scope: set properties: refused") {
+		t.Errorf("set: %v", err)
+	}
+	if got := readFrom(t, l, "pids.max"); got != "max\n" {
+		t.Errorf("pids.max is %q", got)
+	}
+	if diff := cmp.Diff(before, f.unit("rt-x.scope")); diff != "" {
+		t.Errorf("unit (-before +after):\n%s", diff)
+	}
+}
+
 func TestSystemdJobs(t *testing.T) {
 	for _, test := range []struct {
 		name, result, refuse, errName string
