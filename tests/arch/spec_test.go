@@ -17,7 +17,7 @@ const specPage = "../../docs/spec.md"
 
 // elsewhere are properties that docs/spec.md does not speak of.
 func elsewhere() []string {
-	return []string{"process.execCPUAffinity", "linux.intelRdt", "linux.resources.memory.checkBeforeUpdate"}
+	return []string{"process.execCPUAffinity"}
 }
 
 // testRooms are the directories of the packages that docs/spec.md names.

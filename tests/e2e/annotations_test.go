@@ -198,6 +198,11 @@ func TestDelegateCgroup(t *testing.T) {
 	})
 	c.Run().WantOutput(t, "0::/init\n0::/init/mine\n")
 	c.CheckGone()
+	c.Runtime.Only(t, "leaves it to root")
+	userns(t, c)
+	c.Spec.Process.Args[2] += "; stat -c %u /sys/fs/cgroup/init/cgroup.procs /sys/fs/cgroup/init/cgroup.max.depth"
+	c.Run().WantOutput(t, "0::/init\n0::/init/mine\n0\n65534\n")
+	c.CheckGone()
 }
 
 func TestDelegateCgroupOnV1(t *testing.T) {
