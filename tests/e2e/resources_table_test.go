@@ -73,7 +73,7 @@ func TestResources(t *testing.T) {
 		name       string
 		controller string // v1's name
 		set        func(*specs.LinuxResources)
-		v1, v2     []string // "file=value"; a value may be part of a file with lines; "!text" a refusal
+		v1, v2     []string // "file=value", "|" what takes its place; a value may be a line of a file; "!text" a refusal
 	}{
 		{"memory", "memory", func(r *specs.LinuxResources) {
 			r.Memory = &specs.LinuxMemory{Limit: ptr(64 * mib), Swap: ptr(96 * mib), Reservation: ptr(32 * mib)}
@@ -118,7 +118,7 @@ func TestResources(t *testing.T) {
 			"blkio.throttle.read_iops_device=" + device("100"), "blkio.throttle.write_iops_device=" + device("200")},
 			[]string{"io.max=" + device("rbps=1048576 wbps=2097152 riops=100 wiops=200")}},
 		{"io weight", "blkio", func(r *specs.LinuxResources) { r.BlockIO = &specs.LinuxBlockIO{Weight: ptr(uint16(300))} },
-			[]string{"blkio.bfq.weight=300", "!load the module bfq"}, []string{"io.bfq.weight=default 300", "io.weight=default 2930", "!load the module bfq"}},
+			[]string{"blkio.bfq.weight=300", "!load the module bfq"}, []string{"io.bfq.weight=default 300|io.weight=default 2930", "!load the module bfq"}},
 		{"io device weight", "blkio", func(r *specs.LinuxResources) { r.BlockIO = &specs.LinuxBlockIO{WeightDevice: weights()} },
 			[]string{"blkio.bfq.weight_device=" + device("300"), "!blkio.bfq.weight_device"}, []string{"io.bfq.weight=" + device("300"), "!weight"}},
 		{"io leaf weight", "blkio", func(r *specs.LinuxResources) { r.BlockIO = &specs.LinuxBlockIO{LeafWeight: ptr(uint16(300))} },
@@ -180,8 +180,7 @@ func checkResources(t *testing.T, c *harness.Container, want []string) {
 			refusals = append(refusals, text)
 			continue
 		}
-		file, value, _ := strings.Cut(w, "=")
-		path := findCgroupFile(t, c, file)
+		file, value, path := firstThere(t, c, w)
 		if r.Code != 0 || path == "" {
 			continue
 		}
@@ -201,6 +200,18 @@ func checkResources(t *testing.T, c *harness.Container, want []string) {
 	case !found:
 		t.Errorf("none of %q is there, and it is not refused", want)
 	}
+}
+
+// firstThere is the first of "file=value|file=value" whose file is there.
+func firstThere(t *testing.T, c *harness.Container, choice string) (file, value, path string) {
+	t.Helper()
+	for w := range strings.SplitSeq(choice, "|") {
+		file, value, _ = strings.Cut(w, "=")
+		if path = findCgroupFile(t, c, file); path != "" {
+			break
+		}
+	}
+	return file, value, path
 }
 
 func findCgroupFile(t *testing.T, c *harness.Container, name string) string {

@@ -33,7 +33,7 @@ func bomb(n int) {
 //
 //go:nosplit
 func chain() {
-	nap := syscall.Timespec{Nsec: 2e6}
+	nap := syscall.Timespec{Nsec: 3e8} // some thousand forks a second in all: a slow machine must keep up
 	for {
 		_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&nap)), 0, 0)
 		pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
