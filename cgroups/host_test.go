@@ -137,7 +137,7 @@ func suite(t *testing.T) {
 		{"Life", testLife}, {"Refusals", testRefusals}, {"Frozen", testFrozen}, {"ForkBomb", testForkBomb},
 		{"Devices", testDevices}, {"Limits", testLimits}, {"OOM", testOOM}, {"RemoveWaits", testRemoveWaits},
 		{"Hugetlb", testHugetlb}, {"SmallMemory", testSmallMemory}, {"Rootless", testRootless}, {"KillOne", testKillOne}, {"Park", testPark}, {"Join", testJoin},
-		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate}, {"EmptyCpuset", testEmptyCpuset},
+		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate}, {"EmptyCpuset", testEmptyCpuset}, {"LimitsV2", testLimitsV2},
 	} {
 		t.Run(tc.name, tc.f)
 	}
@@ -758,4 +758,67 @@ func testEmptyCpuset(t *testing.T) {
 		}
 	}
 	spawn(t, m, "wait")
+}
+
+// testLimitsV2 is testLimits where the controllers are in cgroup2.
+func testLimitsV2(t *testing.T) {
+	m := fresh(t)
+	avail, err := readList(m.(*manager).mountV2(), "cgroup.controllers")
+	if m.Record().Manager != ManagerV2 || err != nil || !contains(avail, []string{"memory", "cpu", "cpuset", "pids"}) {
+		t.Skip("memory, cpu, cpuset and pids are not in cgroup2 here")
+	}
+	const mib = int64(1 << 20)
+	must(t, m.Create(&specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: ptr(64 * mib), Swap: ptr(96 * mib), Reservation: ptr(32 * mib)},
+		CPU:    &specs.LinuxCPU{Shares: ptr(uint64(512)), Quota: ptr(int64(20000)), Period: ptr(uint64(50000)), Burst: ptr(uint64(1000)), Cpus: "0"},
+		Pids:   &specs.LinuxPids{Limit: ptr(int64(40))},
+	}))
+	check := func(when string, want map[string]string) {
+		t.Helper()
+		for file, v := range want {
+			if got := value(t, m, "", file); got != v {
+				t.Errorf("%s: %s = %q, want %q", when, file, got, v)
+			}
+		}
+	}
+	check("created", map[string]string{"memory.max": "67108864", "memory.swap.max": "33554432", "memory.low": "33554432", "cpu.weight": "59",
+		"cpu.max": "20000 50000", "cpu.max.burst": "1000", "cpuset.cpus": "0", "pids.max": "40"})
+	memory := func(limit, swap *int64) {
+		t.Helper()
+		must(t, reload(t, m).Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: limit, Swap: swap}}))
+	}
+	memory(ptr(128*mib), ptr(128*mib))
+	check("grown", map[string]string{"memory.max": "134217728", "memory.swap.max": "0"})
+	memory(nil, ptr(160*mib))
+	check("swap alone", map[string]string{"memory.max": "134217728", "memory.swap.max": "33554432"})
+	memory(ptr(32*mib), ptr(int64(-1)))
+	check("all swap", map[string]string{"memory.max": "33554432", "memory.swap.max": "max"})
+	must(t, reload(t, m).Set(&specs.LinuxResources{CPU: &specs.LinuxCPU{Period: ptr(uint64(100000))}}))
+	check("period alone", map[string]string{"cpu.max": "20000 100000"})
+	must(t, reload(t, m).Set(&specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr(int64(500000)), Burst: ptr(uint64(400000))}}))
+	check("burst above the old quota", map[string]string{"cpu.max": "500000 100000", "cpu.max.burst": "400000"})
+
+	before := map[string]string{}
+	for _, file := range []string{"memory.max", "memory.swap.max", "memory.low", "cpu.weight", "cpu.max", "cpu.max.burst", "cpuset.cpus", "pids.max"} {
+		before[file] = value(t, m, "", file)
+	}
+	for _, grow := range []int64{1, 8} {
+		err := reload(t, m).Set(&specs.LinuxResources{
+			CPU:     &specs.LinuxCPU{Cpus: "0-1", Shares: ptr(uint64(700)), Quota: ptr(2500 * grow), Period: ptr(uint64(50000)), Burst: ptr(uint64(100))},
+			Memory:  &specs.LinuxMemory{Limit: ptr(16 * mib * grow), Swap: ptr(32 * mib * grow), Reservation: ptr(mib)},
+			Pids:    &specs.LinuxPids{Limit: ptr(int64(44))},
+			Unified: map[string]string{"pids.none": "1"}})
+		if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "pids.none: write 1") {
+			t.Error("a file that is not there:", err)
+		}
+		check("refused", before)
+	}
+	memory(ptr(int64(-1)), nil)
+	check("lifted", map[string]string{"memory.max": "max", "memory.swap.max": "max"})
+	spawn(t, m, "wait")
+	err = m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
+	if used, _ := parseUint(value(t, m, "", "memory.current")); used > 4096 && err == nil {
+		t.Error("checkBeforeUpdate lets a limit below the usage pass")
+	}
+	check("checked", map[string]string{"memory.max": "max"})
 }
