@@ -113,6 +113,9 @@ func testInTheWay(t *testing.T) {
 	if pids, err := procs(dir); len(pids) != 1 || err != nil {
 		t.Errorf("processes after it: %v (%v)", pids, err)
 	}
+	// Without a limit there is nothing to be in the way of.
+	must(t, m.Create(nil))
+	spawn(t, m, "wait")
 	if given, err := readList(dir, "cgroup.subtree_control"); len(given) > 0 || err != nil {
 		t.Errorf("somebody's cgroup gives %v to its children now (%v)", given, err)
 	}
