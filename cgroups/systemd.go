@@ -206,7 +206,9 @@ func (m *systemdManager) begin(pid int) error {
 	m.foreign = false
 	err = m.furnish(b, pid)
 	if err != nil {
-		// The first error is the one to return.
+		// The first error is the one to return. Its cause may have used up the
+		// connection's time.
+		m.closeBus()
 		_ = m.Remove(jobTime)
 		m.foreign = true
 	}
