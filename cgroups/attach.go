@@ -77,6 +77,9 @@ func (m *manager) Unpark(pid int) error {
 	if g == nil {
 		return nil
 	}
+	if g.v2 && m.entered != "" {
+		return attach(m.entered, pid)
+	}
 	return attach(g.dir, pid)
 }
 

@@ -260,6 +260,8 @@ type manager struct {
 	// foreign: before Create, and after one that found the cgroup in use or
 	// undid itself, what is there is somebody else's.
 	foreign bool
+	// entered is the cgroup below the container's own that Enter was for last.
+	entered string
 	// ownDir is rt's own cgroup, when Create had to move it.
 	ownDir string
 	// handOver, after Delegate, does the same with a cgroup below.

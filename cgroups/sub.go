@@ -32,5 +32,6 @@ func (m *manager) Enter(name string, pid int) error {
 			return err
 		}
 	}
+	m.entered = dir
 	return attach(dir, pid)
 }

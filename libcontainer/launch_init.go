@@ -6,6 +6,7 @@ package libcontainer
 import (
 	"fmt"
 	"maps"
+	"path"
 	"strconv"
 	"strings"
 
@@ -112,6 +113,27 @@ func (l *launch) identify() error {
 	return l.dir.Save(l.rec)
 }
 
+// enterSubgroup moves init into the cgroup that an annotation names below the
+// unit's own, while init has not made its cgroup namespace: that begins there.
+func (l *launch) enterSubgroup() error {
+	name := l.subgroup()
+	if name == "" {
+		return nil
+	}
+	if err := l.cg.Enter(name, l.init.pid); err != nil {
+		return annotated("run.oci.systemd.subgroup", err)
+	}
+	return l.park()
+}
+
+// subgroup: only a unit of systemd's has one.
+func (l *launch) subgroup() string {
+	if l.cg.Record().Unit == nil {
+		return ""
+	}
+	return spec.SystemdSubgroup(l.spec.Annotations)
+}
+
 // enterDelegated moves init, which has made its cgroup namespace, into the
 // cgroup that an annotation names below its own: there the container is to do
 // as it likes, below the limits.
@@ -120,10 +142,12 @@ func (l *launch) enterDelegated() error {
 	if name == "" {
 		return nil
 	}
-	if err := l.cg.Enter(name, l.init.pid); err != nil {
-		e := fault.New("cgroup", `annotations["run.oci.delegate-cgroup"]`, "", err)
-		e.Hint = fault.Hint(err)
-		return e
+	if err := l.cg.Enter(path.Join(l.subgroup(), name), l.init.pid); err != nil {
+		return annotated("run.oci.delegate-cgroup", err)
 	}
 	return nil
+}
+
+func annotated(name string, err error) error {
+	return fault.New("cgroup", `annotations["`+name+`"]`, "", err).WithHint(fault.Hint(err))
 }

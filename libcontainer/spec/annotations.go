@@ -21,6 +21,7 @@ const (
 	annHooksStderr  = "run.oci.hooks.stderr"
 	annSeccompBPF   = "run.oci.seccomp_bpf_data"
 	annPidfd        = "run.oci.pidfd_receiver"
+	annSubgroup     = "run.oci.systemd.subgroup"
 	annDelegate     = "run.oci.delegate-cgroup"
 	annTimeOffset   = "run.oci.timens_offset"
 	annSystemdV1    = "run.oci.systemd.force_cgroup_v1"
@@ -32,7 +33,8 @@ const (
 // sorted.
 func Annotations() []string {
 	return []string{
-		annDelegate, annHooksStderr, annHooksStdout, annKeepGroups, annPidfd, annSeccompBPF, annSystemdV1, annTimeOffset,
+		annDelegate, annHooksStderr, annHooksStdout, annKeepGroups, annPidfd, annSeccompBPF, annSystemdV1,
+		annSubgroup, annTimeOffset,
 	}
 }
 
@@ -60,7 +62,7 @@ func (c *checker) annotations() {
 			c.seccompBPF(value, wrong)
 		case annTimeOffset:
 			c.timeOffset(value, wrong)
-		case annDelegate:
+		case annDelegate, annSubgroup:
 			c.delegate(value, wrong)
 		case annSystemdV1:
 			c.systemdV1(value, wrong)
@@ -199,6 +201,12 @@ func PidfdReceiver(annotations map[string]string) string { return annotations[an
 // to be in, "" for none.
 func DelegateCgroup(annotations map[string]string) string {
 	return strings.Trim(annotations[annDelegate], "/")
+}
+
+// SystemdSubgroup is the cgroup below a unit's own that the container is to be
+// in, "" for none.
+func SystemdSubgroup(annotations map[string]string) string {
+	return strings.Trim(annotations[annSubgroup], "/")
 }
 
 // SystemdV1 is the destination of the mount that is to be systemd's v1

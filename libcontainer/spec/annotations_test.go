@@ -49,7 +49,7 @@ func TestAnnotationValues(t *testing.T) {
 	a := map[string]string{
 		"run.oci.keep_original_groups": "1", "run.oci.hooks.stdout": "/o", "run.oci.hooks.stderr": "/e",
 		"run.oci.seccomp_bpf_data": "BgAAAAAA/38=", "run.oci.pidfd_receiver": "/s", "run.oci.systemd.force_cgroup_v1": "/c",
-		"run.oci.timens_offset": "boottime 5 0", "run.oci.delegate-cgroup": "/init",
+		"run.oci.timens_offset": "boottime 5 0", "run.oci.delegate-cgroup": "/init", "run.oci.systemd.subgroup": "app",
 	}
 	s := Default(false)
 	s.Annotations = a
@@ -60,8 +60,8 @@ func TestAnnotationValues(t *testing.T) {
 	}
 	Apply(s)
 	stdout, stderr := HookOutput(a)
-	got := []any{KeepGroups(a), stdout, stderr, SeccompBPF(a), PidfdReceiver(a), SystemdV1(a), DelegateCgroup(a), s.Linux.TimeOffsets}
-	want := []any{true, "/o", "/e", []byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}, "/s", "/c", "init", map[string]specs.LinuxTimeOffset{"boottime": {Secs: 5}}}
+	got := []any{KeepGroups(a), stdout, stderr, SeccompBPF(a), PidfdReceiver(a), SystemdV1(a), DelegateCgroup(a), SystemdSubgroup(a), s.Linux.TimeOffsets}
+	want := []any{true, "/o", "/e", []byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}, "/s", "/c", "init", "app", map[string]specs.LinuxTimeOffset{"boottime": {Secs: 5}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -205,6 +205,28 @@ func TestDelegateCgroup(t *testing.T) {
 	c.CheckGone()
 }
 
+// TestSystemdSubgroup: the container is below its unit, whose limits hold, and
+// its cgroup namespace begins there; what is delegated is below that.
+func TestSystemdSubgroup(t *testing.T) {
+	c, unit := inScope(t, "grep ^0: /proc/self/cgroup")
+	annotate(t, c, "run.oci.systemd.subgroup", "app")
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err != nil {
+		c.Runtime.Only(t, "has other words")
+		c.Run().WantFailure(t, `annotations["run.oci.systemd.subgroup"]`, "on cgroup v2 only")
+		return
+	}
+	c.Run().WantOutput(t, "0::/system.slice/"+unit+"/app\n")
+	c.Spec.Annotations["run.oci.delegate-cgroup"] = "init"
+	c.Run().WantOutput(t, "0::/system.slice/"+unit+"/app/init\n")
+	c.Spec.Linux.Namespaces = append(c.Spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	c.Run().WantOutput(t, "0::/init\n")
+	c.Spec.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(6 << 20))} // init itself stays out of it
+	c.Run().WantOutput(t, "0::/init\n")
+	c.Spec.Annotations["run.oci.systemd.subgroup"] = ""
+	c.Spec.Annotations["run.oci.delegate-cgroup"] = ""
+	c.Run().WantOutput(t, "0::/\n")
+}
+
 func TestDelegateCgroupOnV1(t *testing.T) {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		t.Skip("the host has cgroup v2 alone")
@@ -225,6 +247,7 @@ func TestMalformedAnnotations(t *testing.T) {
 		"run.oci.seccomp_bpf_data":        {"", "*", "AAAA", "/tmp/seccomp.bpf"},
 		"run.oci.pidfd_receiver":          {"", "sock", "/" + strings.Repeat("x", 107)},
 		"run.oci.timens_offset":           {"", "boottime", "boottime x 0", "realtime 1 0", "boottime 1 0"}, // the last for want of a namespace
+		"run.oci.systemd.subgroup":        {"/", ".."},
 		"run.oci.delegate-cgroup":         {"/", "..", "a/../b", "a//b", "cgroup.procs"},
 		"run.oci.systemd.force_cgroup_v1": {"", "sys", "/not/a/mount"},
 	} {
