@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -90,10 +90,9 @@ func elf64(machine uint16, interpreter string) string {
 
 // TestExplain executes bad programs for real and reads the explanation.
 func TestExplain(t *testing.T) {
-	native := uint16(nativeMachine())
-	other := machine(unix.EM_AARCH64)
-	if nativeMachine() == other {
-		other = unix.EM_X86_64
+	native, other, otherName := uint16(unix.EM_X86_64), uint16(unix.EM_AARCH64), "AARCH64"
+	if runtime.GOARCH == "arm64" {
+		native, other, otherName = other, native, "X86_64"
 	}
 	for name, c := range map[string]struct {
 		data string
@@ -110,8 +109,8 @@ func TestExplain(t *testing.T) {
 		"empty interpreter": {"#!\n", 0o755, "exec format error", "the script's #! line names no interpreter"},
 		"empty":             {"", 0o755, "exec format error", "the file is empty"},
 		"text":              {"echo hello\n", 0o755, "exec format error", "it is neither an ELF program nor a script with a #! line"},
-		"other architecture": {elf64(uint16(other), "/x"), 0o755, "exec format error",
-			"it is built for another architecture: " + strings.TrimPrefix(other.String(), "EM_")},
+		"other architecture": {elf64(other, "/x"), 0o755, "exec format error",
+			"it is built for another architecture: " + otherName},
 		"missing loader": {elf64(native, "/lib/ld-gone.so.1"), 0o755, "no such file or directory",
 			"its dynamic loader /lib/ld-gone.so.1 is missing in the container; it may be built for another C library"},
 		"cut short": {"\x7fELF", 0o755, "exec format error", "the ELF header is cut short"},
@@ -150,28 +149,4 @@ func TestExplainOthers(t *testing.T) {
 			t.Errorf("%q, hint %q", got, fault.Hint(got))
 		}
 	}
-}
-
-func TestHintReadsOnlyFiles(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := unix.Mkfifo(fifo, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got := readHead(fifo); got != nil {
-		t.Errorf("%q", got)
-	}
-	if got := execHint(fifo, unix.EACCES); strings.Contains(got, "ELF") {
-		t.Errorf("%q", got)
-	}
-}
-
-func FuzzHead(f *testing.F) {
-	f.Add([]byte(elf64(62, "/lib/ld.so")))
-	f.Add([]byte("#! /bin/sh -x\r\n"))
-	f.Add([]byte("\x7fELF\x01\x02" + strings.Repeat("\xff", 100)))
-	f.Fuzz(func(_ *testing.T, head []byte) {
-		shebang(head)
-		parseELF(head)
-		elfHint(head, unix.ENOENT)
-	})
 }

@@ -4,15 +4,13 @@ package initstage
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/program"
 	"rt/libcontainer/sys"
 	"rt/seccomp/load"
 )
@@ -60,48 +58,22 @@ func (s *stage) reportLast(f *load.Failure) (status int) {
 	return s.exitCode
 }
 
-// defaultPath is where programs are looked for without PATH: what execvp(3)
-// of glibc does.
-const defaultPath = "/bin:/usr/bin"
-
-// lookProgram finds the file to execute, as execvp(3) would: a name with a
-// slash is taken as it is, another is looked for in PATH.
+// lookProgram finds the file to execute, as execvp(3) would.
 func lookProgram(name string, env []string) (string, error) {
-	quoted := `"` + name + `"`
-	if strings.Contains(name, "/") {
-		if err := executable(name); err != nil {
-			return "", explainLookup(name, err)
-		}
-		return name, nil
-	}
-	path := defaultPath
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, "PATH="); ok {
-			path = value
-		}
-	}
 	refused := ""
-	for dir := range strings.SplitSeq(path, ":") {
-		if name == "" {
-			break
-		}
-		candidate := filepath.Join(dir, name)
-		if !strings.Contains(candidate, "/") {
-			candidate = "./" + candidate // an empty entry is the working directory
-		}
+	for _, candidate := range program.Candidates(name, env) {
 		err := executable(candidate)
 		if err == nil {
 			return candidate, nil
+		}
+		if candidate == name {
+			return "", program.Own.LookupError(name, err)
 		}
 		if refused == "" && errors.Is(err, unix.EACCES) {
 			refused = candidate
 		}
 	}
-	e := fault.New("", "exec: "+quoted, "", fault.ErrNotFoundInPath)
-	if refused != "" {
-		e.Hint = refused + " is there but may not be executed; check its mode and owner"
-	}
-	return "", e
+	return "", program.NotInPath(name, refused)
 }
 
 // executable says whether the caller may execute the file. A directory is
@@ -115,34 +87,6 @@ func executable(unsafePath string) error {
 		return unix.EACCES
 	}
 	return err
-}
-
-// explainLookup is the error for a program that was named by path. A missing
-// one is told as os/exec tells it.
-func explainLookup(path string, err error) error {
-	e := fault.New("", `exec: "`+path+`"`, "", err)
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		e.Err = &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	e.Hint = lookupHint(path, err)
-	return e
-}
-
-func lookupHint(path string, err error) string {
-	mode, statErr := sys.Mode(path)
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return "process.args[0] is looked for inside the container's root"
-	case !errors.Is(err, unix.EACCES) || statErr != nil:
-		return ""
-	case mode&unix.S_IFMT == unix.S_IFDIR:
-		return "it is a directory"
-	case sys.OnNoexecMount(path):
-		return "it lies on a mount with the option noexec"
-	case mode&0o111 == 0:
-		return "it has no execute bit; chmod +x"
-	}
-	return "process.user may not execute it"
 }
 
 // explain turns what execve answered into an error that says why.
@@ -160,7 +104,7 @@ func explain(err error, path string) error {
 	case f.Stage == sys.StageListener:
 		return fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", f.Errno)
 	}
-	return fault.New("exec", path, "", f.Errno).WithHint(execHint(path, f.Errno))
+	return fault.New("exec", path, "", f.Errno).WithHint(program.Own.ExecHint(path, f.Errno))
 }
 
 func filterError(errno syscall.Errno) error {

@@ -12,6 +12,7 @@ import (
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/program"
 	"rt/libcontainer/sys"
 )
 
@@ -306,36 +307,8 @@ func makeDirs(unsafePath string) (fd int, err error) {
 // home adds HOME where it is missing: the directory of the uid's first line in
 // the container's /etc/passwd, else "/".
 func home(env []string, uid uint32) []string {
-	for _, e := range env {
-		if strings.HasPrefix(e, "HOME=") {
-			return env
-		}
+	if program.HasHome(env) {
+		return env
 	}
-	return append(env, "HOME="+homeOf("/etc/passwd", uid))
-}
-
-// maxPasswd is how much of a passwd file is read.
-const maxPasswd = 1 << 20
-
-func homeOf(path string, uid uint32) string {
-	fd, err := sys.OpenRegular(path)
-	if err != nil {
-		return "/"
-	}
-	defer sys.Close(fd)
-	data := make([]byte, 0, 8192)
-	for len(data) < maxPasswd {
-		if len(data) == cap(data) {
-			data = append(make([]byte, 0, 4*cap(data)), data...)
-		}
-		n, err := sys.Pread(fd, data[len(data):cap(data)], int64(len(data)))
-		data = data[:len(data)+n]
-		if err != nil || len(data) < cap(data) {
-			break
-		}
-	}
-	if dir := passwdHome(string(data), uid); dir != "" {
-		return dir
-	}
-	return "/"
+	return append(env, "HOME="+program.Own.Home(uid))
 }

@@ -46,6 +46,10 @@ func RestoreNofile() { _ = syscall.Exec("", []string{""}, nil) }
 // SetScheduler sets the calling thread's policy (sched_setattr(2)).
 func SetScheduler(a *unix.SchedAttr) error { return unix.SchedSetAttr(0, a, 0) }
 
+// SetSchedulerOf is SetScheduler for another thread, or for a process that has
+// only one.
+func SetSchedulerOf(pid int, a *unix.SchedAttr) error { return unix.SchedSetAttr(pid, a, 0) }
+
 // SetAffinity sets the CPUs the calling thread may run on; bit n of the mask,
 // lowest byte first, is CPU n (sched_setaffinity(2)). CPUs outside the cpuset
 // are ignored as long as one is inside.
@@ -131,8 +135,12 @@ func Getcwd() (string, error) {
 // OpenRegular opens an untrusted path for reading. It never blocks on a fifo
 // or a device and follows no magic link; anything but a regular file is
 // answered with EINVAL.
-func OpenRegular(unsafePath string) (int, error) {
-	fd, err := openat2(unix.AT_FDCWD, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, unix.RESOLVE_NO_MAGICLINKS)
+func OpenRegular(unsafePath string) (int, error) { return OpenRegularIn(unix.AT_FDCWD, unsafePath) }
+
+// OpenRegularIn is OpenRegular as if root, a directory's fd, were "/";
+// unix.AT_FDCWD stands for the caller's own root.
+func OpenRegularIn(root int, unsafePath string) (int, error) {
+	fd, err := openat2(root, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, inRoot(root))
 	if err != nil {
 		return -1, err
 	}
@@ -146,6 +154,20 @@ func OpenRegular(unsafePath string) (int, error) {
 		return -1, unix.EINVAL
 	}
 	return fd, nil
+}
+
+// inRoot are the openat2 restrictions for untrusted paths below root.
+func inRoot(root int) uint64 {
+	if root == unix.AT_FDCWD {
+		return unix.RESOLVE_NO_MAGICLINKS
+	}
+	return unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_IN_ROOT
+}
+
+// OpenAnyIn returns an O_PATH fd of whatever the path leads to, as if root were
+// "/" (unix.AT_FDCWD: the caller's own root), without following magic links.
+func OpenAnyIn(root int, unsafePath string) (int, error) {
+	return openat2(root, unsafePath, unix.O_PATH, inRoot(root))
 }
 
 // Pread fills p from offset and returns how much there was.
@@ -179,10 +201,11 @@ func Mode(unsafePath string) (mode uint32, err error) {
 	return st.Mode, err
 }
 
-// OnNoexecMount says whether the file lies on a mount with the noexec option.
-func OnNoexecMount(unsafePath string) bool {
+// OnNoexecMount says whether the open file lies on a mount with the noexec
+// option.
+func OnNoexecMount(fd int) bool {
 	var fs unix.Statfs_t
-	return unix.Statfs(unsafePath, &fs) == nil && fs.Flags&unix.ST_NOEXEC != 0
+	return unix.Fstatfs(fd, &fs) == nil && fs.Flags&unix.ST_NOEXEC != 0
 }
 
 // WriteProcSelf writes value to a file below /proc/self. It makes sure that

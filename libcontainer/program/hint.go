@@ -1,6 +1,6 @@
-package initstage
+package program
 
-// exechint.go finds out why execve refused a file. It reads a few bytes of it,
+// hint.go finds out why execve refused a file. It reads a few bytes of it,
 // as untrusted input, and only ever says something about it.
 
 import (
@@ -20,8 +20,8 @@ import (
 // BINPRM_BUF_SIZE is 256, program headers take more.
 const headBytes = 4096
 
-// execHint is what to do about execve's errno, "" when there is nothing to say.
-func execHint(path string, errno syscall.Errno) string {
+// ExecHint is what to do about execve's errno, "" when there is nothing to say.
+func (r Root) ExecHint(path string, errno syscall.Errno) string {
 	switch errno {
 	case unix.ENOENT, unix.ENOEXEC, unix.EACCES, unix.ELIBBAD, unix.ENOTDIR, unix.ELOOP, unix.EINVAL:
 	case unix.E2BIG:
@@ -35,12 +35,12 @@ func execHint(path string, errno syscall.Errno) string {
 	default:
 		return ""
 	}
-	head := readHead(path)
+	head := r.readHead(path)
 	if interpreter, ok := shebang(head); ok {
-		return interpreterHint(interpreter, errno)
+		return r.interpreterHint(interpreter, errno)
 	}
 	if bytes.HasPrefix(head, []byte(unix.ELFMAG)) {
-		return elfHint(head, errno)
+		return r.elfHint(head, errno)
 	}
 	switch errno {
 	case unix.ENOENT:
@@ -51,11 +51,11 @@ func execHint(path string, errno syscall.Errno) string {
 		}
 		return "it is neither an ELF program nor a script with a #! line"
 	}
-	return lookupHint(path, errno)
+	return r.lookupHint(path, errno)
 }
 
-func readHead(path string) []byte {
-	fd, err := sys.OpenRegular(path)
+func (r Root) readHead(path string) []byte {
+	fd, err := sys.OpenRegularIn(int(r), path)
 	if err != nil {
 		return nil
 	}
@@ -82,7 +82,7 @@ func shebang(unsafeHead []byte) (interpreter string, ok bool) {
 	return string(line), true
 }
 
-func interpreterHint(interpreter string, errno syscall.Errno) string {
+func (r Root) interpreterHint(interpreter string, errno syscall.Errno) string {
 	if strings.HasSuffix(interpreter, "\r") {
 		return "the script has Windows line ends (CRLF), so its interpreter is read as \"" +
 			strings.TrimSuffix(interpreter, "\r") + "\\r\"; convert it, e.g. with dos2unix"
@@ -90,7 +90,7 @@ func interpreterHint(interpreter string, errno syscall.Errno) string {
 	if interpreter == "" {
 		return "the script's #! line names no interpreter"
 	}
-	mode, err := sys.Mode(interpreter)
+	mode, err := r.mode(interpreter)
 	switch {
 	case err == unix.ENOENT || err == unix.ENOTDIR:
 		return "the script's interpreter " + interpreter + " is missing in the container"
@@ -98,14 +98,14 @@ func interpreterHint(interpreter string, errno syscall.Errno) string {
 		return "the script's interpreter " + interpreter + " has no execute bit"
 	case errno == unix.ENOENT || errno == unix.ENOEXEC || errno == unix.ELIBBAD:
 		// The interpreter is a program with the same troubles.
-		if head := readHead(interpreter); bytes.HasPrefix(head, []byte(unix.ELFMAG)) {
-			if hint := elfHint(head, errno); hint != "" {
+		if head := r.readHead(interpreter); bytes.HasPrefix(head, []byte(unix.ELFMAG)) {
+			if hint := r.elfHint(head, errno); hint != "" {
 				return "the script's interpreter " + interpreter + ": " + hint
 			}
 		}
 		return "the script's interpreter " + interpreter + " cannot be executed"
 	}
-	return lookupHint(interpreter, errno)
+	return r.lookupHint(interpreter, errno)
 }
 
 // elfFile is what the hint needs to know of an ELF program.
@@ -161,7 +161,7 @@ func parseELF(unsafeHead []byte) (f elfFile, ok bool) {
 	return f, true
 }
 
-func elfHint(head []byte, errno syscall.Errno) string {
+func (r Root) elfHint(head []byte, errno syscall.Errno) string {
 	f, ok := parseELF(head)
 	switch {
 	case !ok:
@@ -173,7 +173,7 @@ func elfHint(head []byte, errno syscall.Errno) string {
 	case f.interpreter == "":
 		return ""
 	}
-	if _, err := sys.Mode(f.interpreter); err != nil {
+	if _, err := r.mode(f.interpreter); err != nil {
 		return "its dynamic loader " + f.interpreter + " is missing in the container; " +
 			"it may be built for another C library"
 	}
