@@ -6,8 +6,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
-
 	"rt/libcontainer/fault"
 	"rt/libcontainer/sys"
 )
@@ -19,15 +17,14 @@ type console struct {
 }
 
 // checkTerminal refuses combinations that leave a terminal without a reader,
-// or a socket without a terminal.
-func checkTerminal(s *specs.Spec, o CreateOptions) error {
-	terminal := s.Process != nil && s.Process.Terminal
+// or a socket without a terminal. foreground: rt itself is the reader.
+func checkTerminal(terminal bool, socket string, foreground bool) error {
 	e := fault.New("terminal", "process.terminal", "", nil)
 	switch {
-	case terminal && o.ConsoleSocket == "" && o.Attach == nil:
+	case terminal && socket == "" && !foreground:
 		e.Err = errors.New("cannot allocate tty if rt will detach without setting console socket")
 		e.Hint = "pass --console-socket, or set process.terminal to false"
-	case !terminal && o.ConsoleSocket != "":
+	case !terminal && socket != "":
 		e.Err = errors.New("cannot use console socket if rt will not detach or allocate tty")
 		e.Hint = "drop --console-socket, or set process.terminal to true"
 	default:
@@ -41,8 +38,12 @@ func (l *launch) receiveConsole() error {
 	if l.console == nil {
 		return nil
 	}
+	return l.console.receive()
+}
+
+func (c *console) receive() error {
 	var name [64]byte
-	n, fds, err := sys.Recv(l.console.sock, name[:])
+	n, fds, err := sys.Recv(c.sock, name[:])
 	if err == nil && len(fds) != 1 {
 		err = errors.New("init sent no terminal")
 		sys.CloseAll(fds)
@@ -50,7 +51,7 @@ func (l *launch) receiveConsole() error {
 	if err != nil {
 		return fault.New("terminal", "", "receive the master", err)
 	}
-	l.console.master = os.NewFile(uintptr(fds[0]), string(name[:n]))
+	c.master = os.NewFile(uintptr(fds[0]), string(name[:n]))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/user"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -208,7 +209,7 @@ func (c *container) removeCgroup() error {
 		return nil
 	}
 	if c.rec.PrivatePids && c.rec.Init.Pid != 0 {
-		if members, err := c.cg.Procs(); err == nil && c.strangers(members) {
+		if c.othersStay() {
 			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays: others are in it")
 			return nil
 		}
@@ -218,6 +219,23 @@ func (c *container) removeCgroup() error {
 		return nil
 	}
 	return err
+}
+
+// leaveTime is how long somebody may take who was on the way into the container
+// when it ended: the joiner of an exec gives up as soon as it knows.
+const leaveTime = time.Second
+
+// othersStay says whether there are strangers in the cgroup who do not leave.
+func (c *container) othersStay() bool {
+	for end := time.Now().Add(leaveTime); ; time.Sleep(5 * time.Millisecond) {
+		members, err := c.cg.Procs()
+		if err != nil || !c.strangers(members) {
+			return false
+		}
+		if time.Now().After(end) {
+			return true
+		}
+	}
 }
 
 // strangers says whether one of the processes is none of the container's: it is

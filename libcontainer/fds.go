@@ -39,10 +39,11 @@ func (l *launch) openFds(p *plan.Plan) error {
 	}
 	p.Process.ConsoleFd = plan.None
 	if p.Process.Terminal {
-		fd, err := l.openConsole()
+		fd, own, err := openConsole(l.opts.ConsoleSocket)
 		if err != nil {
 			return err
 		}
+		l.console = own
 		p.Process.ConsoleFd = l.add(fd)
 	}
 	return nil
@@ -50,19 +51,18 @@ func (l *launch) openFds(p *plan.Plan) error {
 
 // openConsole connects to who takes the terminal's master: the caller's
 // socket, or ourselves for a foreground run.
-func (l *launch) openConsole() (int, error) {
-	if l.opts.ConsoleSocket != "" {
-		fd, err := sys.Connect(l.opts.ConsoleSocket)
+func openConsole(socket string) (fd int, own *console, err error) {
+	if socket != "" {
+		fd, err := sys.Connect(socket)
 		if err != nil {
-			return -1, fault.New("terminal", "--console-socket", "connect to "+l.opts.ConsoleSocket, err).
+			return -1, nil, fault.New("terminal", "--console-socket", "connect to "+socket, err).
 				WithHint("a listening unix socket must be there before rt is called")
 		}
-		return fd, nil
+		return fd, nil, nil
 	}
 	ours, theirs, err := sys.Socketpair()
 	if err != nil {
-		return -1, fault.New("terminal", "", "socketpair", err)
+		return -1, nil, fault.New("terminal", "", "socketpair", err)
 	}
-	l.console = &console{sock: ours}
-	return theirs, nil
+	return theirs, &console{sock: ours}, nil
 }

@@ -30,6 +30,7 @@ type launch struct {
 	rt    *Runtime
 	opts  CreateOptions
 	spec  *specs.Spec
+	raw   []byte // of the configuration, until it is saved
 	ns    planner.Namespaces
 	store *state.Store
 	dir   *state.Dir
@@ -70,7 +71,11 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	if o.ConfigFile == "" {
 		o.ConfigFile = filepath.Join(bundle, "config.json")
 	}
-	s, err := spec.Load(o.ConfigFile)
+	raw, err := spec.Read(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	s, err := spec.Decode(raw, o.ConfigFile)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +85,13 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	}
 	r.warn(warnings)
 	spec.Apply(s)
-	if err := checkTerminal(s, o); err != nil {
+	terminal := s.Process != nil && s.Process.Terminal
+	if err := checkTerminal(terminal, o.ConsoleSocket, o.Attach != nil); err != nil {
 		return nil, err
 	}
 	listenFds(s, &o)
 	return &launch{
-		rt: r, opts: o, spec: s, ns: planner.PlanNamespaces(s.Linux),
+		rt: r, opts: o, spec: s, raw: raw, ns: planner.PlanNamespaces(s.Linux),
 		conn: wire.Conn{Fd: plan.None}, listenFd: plan.None,
 	}, nil
 }
@@ -118,6 +124,10 @@ func (l *launch) create(own bool) (err error) {
 	if err := l.dir.Save(l.rec); err != nil {
 		return err
 	}
+	if err := l.dir.SaveConfig(l.raw); err != nil {
+		return err
+	}
+	l.raw = nil
 	if err := l.setUpNotify(); err != nil {
 		return err
 	}

@@ -89,43 +89,58 @@ func (l *launch) compileSeccomp() (*plan.Seccomp, []int, error) {
 	if !planner.HasSeccomp(l.spec) {
 		return nil, nil, nil
 	}
-	var profile *specs.LinuxSeccomp
-	if l.spec.Linux != nil {
-		profile = l.spec.Linux.Seccomp
+	s, notify, err := l.rt.compileFilter(l.store.Path(), l.spec)
+	if err != nil || !notify {
+		return s, nil, err
 	}
-	filter, err := l.seccompFilter(profile)
+	profile := seccompProfile(l.spec)
+	agent, err := connectAgent(profile)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(filter.Skipped) > 0 {
-		l.rt.log.Debug("seccomp: system calls unknown to libseccomp " + seccomp.Version() + ": " + strings.Join(filter.Skipped, " "))
-	}
-	l.rt.log.Debug("seccomp filter flags: " + strconv.Itoa(int(filter.Flags)))
-	s := &plan.Seccomp{BPF: filter.BPF, Flags: filter.Flags, KillsThread: filter.KillsThread, NotifyFd: plan.None}
-	if !filter.Notify {
-		return s, nil, nil
-	}
-	agent, err := l.connectAgent(profile, s)
-	if err != nil {
+	s.NotifyFd = 0
+	if s.NotifyState, err = agentState(l.rec, profile, Creating, l.init.pid, l.init.pid); err != nil {
+		sys.Close(agent)
 		return nil, nil, err
 	}
 	return s, []int{agent}, nil
 }
 
-// seccompFilter is the profile's filter, or the one given in an annotation.
-func (l *launch) seccompFilter(profile *specs.LinuxSeccomp) (seccomp.Filter, error) {
-	if bpf := spec.SeccompBPF(l.spec.Annotations); bpf != nil {
+// compileFilter is the filter of the profile, compiled or taken from the cache
+// below the state root, or the one given in an annotation. notify: it has a
+// listener, which is for an agent.
+func (r *Runtime) compileFilter(root string, s *specs.Spec) (_ *plan.Seccomp, notify bool, err error) {
+	filter, err := r.seccompFilter(root, s)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(filter.Skipped) > 0 {
+		r.log.Debug("seccomp: system calls unknown to libseccomp " + seccomp.Version() + ": " + strings.Join(filter.Skipped, " "))
+	}
+	r.log.Debug("seccomp filter flags: " + strconv.Itoa(int(filter.Flags)))
+	return &plan.Seccomp{BPF: filter.BPF, Flags: filter.Flags, KillsThread: filter.KillsThread, NotifyFd: plan.None}, filter.Notify, nil
+}
+
+// seccompProfile is the specification's, or nil.
+func seccompProfile(s *specs.Spec) *specs.LinuxSeccomp {
+	if s.Linux == nil {
+		return nil
+	}
+	return s.Linux.Seccomp
+}
+
+func (r *Runtime) seccompFilter(root string, s *specs.Spec) (seccomp.Filter, error) {
+	profile := seccompProfile(s)
+	if bpf := spec.SeccompBPF(s.Annotations); bpf != nil {
 		return seccomp.Ready(bpf, profile)
 	}
-	filter, warnings, err := seccomp.Cached(l.store.Path()+"/"+state.CacheDir, profile)
-	l.rt.warn(warnings)
+	filter, warnings, err := seccomp.Cached(root+"/"+state.CacheDir, profile)
+	r.warn(warnings)
 	return filter, err
 }
 
-// connectAgent connects to the seccomp agent and writes the message that init
-// will send with the listener (runtime-spec config-linux.md, "The Container
-// Process State").
-func (l *launch) connectAgent(profile *specs.LinuxSeccomp, s *plan.Seccomp) (int, error) {
+// connectAgent connects to the seccomp agent.
+func connectAgent(profile *specs.LinuxSeccomp) (int, error) {
 	if profile == nil || profile.ListenerPath == "" {
 		return -1, fault.New("seccomp", "linux.seccomp.listenerPath", "", errors.New("must be set: an action is SCMP_ACT_NOTIFY"))
 	}
@@ -133,20 +148,20 @@ func (l *launch) connectAgent(profile *specs.LinuxSeccomp, s *plan.Seccomp) (int
 	if err != nil {
 		return -1, fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent at "+profile.ListenerPath, err)
 	}
-	st := specs.State{
-		Version: l.rec.OCIVersion, ID: l.rec.ID, Status: Creating, Pid: l.init.pid,
-		Bundle: l.rec.Bundle, Annotations: l.rec.Annotations,
-	}
-	s.NotifyState, err = json.Marshal(specs.ContainerProcessState{
-		Version: specs.Version, Fds: []string{specs.SeccompFdName}, Pid: l.init.pid,
-		Metadata: profile.ListenerMetadata, State: st,
-	})
-	s.NotifyFd = 0
-	if err != nil {
-		sys.Close(fd)
-		return -1, err
-	}
 	return fd, nil
+}
+
+// agentState is the message that goes to the agent with the listener of process
+// pid (runtime-spec config-linux.md, "The Container Process State").
+func agentState(rec *state.Record, profile *specs.LinuxSeccomp, status specs.ContainerState, pid, init int) ([]byte, error) {
+	return json.Marshal(specs.ContainerProcessState{
+		Version: specs.Version, Fds: []string{specs.SeccompFdName}, Pid: pid,
+		Metadata: profile.ListenerMetadata,
+		State: specs.State{
+			Version: rec.OCIVersion, ID: rec.ID, Status: status, Pid: init,
+			Bundle: rec.Bundle, Annotations: rec.Annotations,
+		},
+	})
 }
 
 // cgroupFacts is what a mount of type cgroup must know.

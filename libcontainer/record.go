@@ -56,6 +56,8 @@ func newRecord(o CreateOptions, s *specs.Spec, ns planner.Namespaces) *state.Rec
 		Annotations: s.Annotations,
 		PrivatePids: ns.New&unix.CLONE_NEWPID != 0,
 		NoProcess:   s.Process == nil,
+
+		NoNewKeyring: o.NoNewKeyring,
 	}
 	if s.Root != nil {
 		r.Rootfs = s.Root.Path

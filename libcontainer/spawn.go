@@ -54,7 +54,7 @@ func (l *launch) spawn() error {
 	for _, ns := range join {
 		s.Join = append(s.Join, sys.NamespaceFd{Fd: ns.Fd, Flag: int(ns.Flag)})
 	}
-	s.Files, err = l.files(theirs)
+	s.Files, err = inheritedFiles(l.opts.PreserveFds, theirs)
 	if err != nil {
 		return err
 	}
@@ -92,18 +92,19 @@ func (l *launch) spawn() error {
 	return l.enter()
 }
 
-// files are init's fds: stdio, the preserved ones in place, the wire last.
-func (l *launch) files(wireFd int) ([]uintptr, error) {
-	n := 3 + l.opts.PreserveFds
+// inheritedFiles are a child's fds: stdio, the preserved ones in place, its
+// socket last.
+func inheritedFiles(preserved, sock int) ([]uintptr, error) {
+	n := 3 + preserved
 	var files []uintptr // n is the caller's word: memory only for what is open
 	for fd := range n {
-		if fd >= 3 && !sys.IsOpen(fd) {
+		if fd >= 3 && !sys.IsInherited(fd) {
 			return nil, fault.New("init", fmt.Sprintf("fd %d", fd), "", unix.EBADF).
 				WithHint("--preserve-fds (or LISTEN_FDS) counts fds that the caller must have open, from 3 on")
 		}
 		files = append(files, uintptr(fd))
 	}
-	return append(files, uintptr(wireFd)), nil
+	return append(files, uintptr(sock)), nil
 }
 
 // enter lets nsenter's C do its part and takes over the process that goes on.

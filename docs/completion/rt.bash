@@ -8,7 +8,7 @@ _rt_ids() {
 
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="create delete events features help kill list pause ps resume run spec start state stats update wait"
+	local commands="create delete events exec features help kill list pause ps resume run spec start state stats update wait"
 	local global="--cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
 	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help"
@@ -66,12 +66,12 @@ _rt() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--log | --config | --console-socket | --pid-file | --pidfd-socket | --resources | -r)
+	--log | --config | --console-socket | --pid-file | --pidfd-socket | --process | --resources | -r)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--preserve-fds | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema)
+	--preserve-fds | --additional-gids | --apparmor | --cap | --cgroup | --cwd | --env | --process-label | --user | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema)
 		return
 		;;
 	esac
@@ -83,6 +83,10 @@ _rt() {
 	run) flags="$create --detach --keep --no-subreaper" words= ;;
 	delete) flags="--force --regex --help" words=ids ;;
 	kill) flags="--signal --regex --help" words=ids ;;
+	exec)
+		flags="--additional-gids --apparmor --cap --cgroup --console-socket --cwd --detach --env --ignore-paused --no-new-privs --pid-file --pidfd-socket --preserve-fds --process --process-label --tty --user --help"
+		words=ids
+		;;
 	list) flags="--format --quiet --help" words= ;;
 	spec) flags="--bundle --rootless --help" words= ;;
 	features) flags="--help" words= ;;

@@ -15,7 +15,7 @@ function __rt_ids --description 'containers below the state root of the command 
     rt $root list --quiet 2>/dev/null
 end
 
-set -l commands create delete events features help kill list pause ps resume run spec start state stats update wait
+set -l commands create delete events exec features help kill list pause ps resume run spec start state stats update wait
 
 complete -c rt -f
 complete -c rt -s h -l help -d 'show help'
@@ -32,6 +32,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -s v -l version -d
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a create -d 'create a container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a delete -d 'delete containers'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a events -d 'print statistics and OOM kills as they come'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a exec -d 'execute a program in a running container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a features -d 'print what this rt can do'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a help -d 'show the help of a command'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a kill -d 'send a signal to the first process of containers'
@@ -48,7 +49,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a update -d 'chan
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a wait -d 'wait for containers and print their exit status'
 
 complete -c rt -n '__fish_seen_subcommand_from help' -a "$commands"
-complete -c rt -n '__fish_seen_subcommand_from delete events kill pause ps resume start state stats update wait' -a '(__rt_ids)'
+complete -c rt -n '__fish_seen_subcommand_from delete events exec kill pause ps resume start state stats update wait' -a '(__rt_ids)'
 
 complete -c rt -n '__fish_seen_subcommand_from create run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle of the container'
 complete -c rt -n '__fish_seen_subcommand_from create run' -l config -r -F -d 'read this file instead of config.json'
@@ -65,6 +66,24 @@ complete -c rt -n '__fish_seen_subcommand_from run' -l no-subreaper -d 'leave or
 complete -c rt -n '__fish_seen_subcommand_from delete' -s f -l force -d 'kill the container first'
 complete -c rt -n '__fish_seen_subcommand_from delete kill' -l regex -d 'the arguments are regular expressions'
 complete -c rt -n '__fish_seen_subcommand_from kill' -s s -l signal -x -a 'HUP INT QUIT KILL TERM USR1 USR2 STOP CONT' -d 'signal to send'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s p -l process -r -F -d 'read the process from this file'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s d -l detach -d 'return as soon as the program runs'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l console-socket -r -F -d 'send the master of the terminal to this socket'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l pidfd-socket -r -F -d 'send a pidfd of the process to this socket'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l pid-file -r -F -d 'write the pid of the process to this file'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s t -l tty -d 'give the process a terminal'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l cwd -x -d 'directory of the container to run it in'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s e -l env -x -d 'set a variable of its environment'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s u -l user -x -d 'ids to run it with, UID[:GID]'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s g -l additional-gids -x -d 'supplementary group'
+complete -c rt -n '__fish_seen_subcommand_from exec' -s c -l cap -x -d 'capability to add'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l no-new-privs -d 'never let it gain privileges'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l apparmor -x -d 'AppArmor profile'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l process-label -x -d 'SELinux label'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l cgroup -x -d "existing cgroup below the container's"
+complete -c rt -n '__fish_seen_subcommand_from exec' -l preserve-fds -x -d 'pass more file descriptors to the process'
+complete -c rt -n '__fish_seen_subcommand_from exec' -l ignore-paused -d 'do not refuse a paused container'
+
 complete -c rt -n '__fish_seen_subcommand_from list ps stats' -s f -l format -x -a 'table json' -d 'output format'
 complete -c rt -n '__fish_seen_subcommand_from list' -s q -l quiet -d 'print ids only'
 complete -c rt -n '__fish_seen_subcommand_from spec' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle to write to'

@@ -3,8 +3,8 @@
 // output are runc's, because Docker, containerd, Podman and scripts rely on
 // them; what rt has beyond runc says so in docs/man.
 //
-// Exit codes: 0; 1 for an error; 3 for an unknown command; `run` in the
-// foreground exits with the container's own status.
+// Exit codes: 0; 1 for an error, 255 for one of `exec`; 3 for an unknown
+// command; `run` and `exec` in the foreground exit with the program's own status.
 //
 // The definitions of commands and flags are plain data: whatever costs time is
 // inside an Action and runs for the one command that was asked for.
@@ -75,18 +75,20 @@ func (a *app) run(args []string) int {
 // urfave returns the definition of the command line.
 func (a *app) urfave(name string) *cli.App {
 	u := &cli.App{
-		Name:           name,
-		Usage:          "Open Container Initiative runtime",
-		Description:    description,
-		Version:        a.build.Version,
-		Compiled:       time.Unix(0, 0), // unused, but its default costs a stat
-		Flags:          a.globalFlags(),
-		Commands:       a.commands(),
-		Before:         a.before,
-		OnUsageError:   usageError,
-		Writer:         a.out,
-		ErrWriter:      a.stderr,
-		ExitErrHandler: func(*cli.Context, error) {}, // see run
+		Name:         name,
+		Usage:        "Open Container Initiative runtime",
+		Description:  description,
+		Version:      a.build.Version,
+		Compiled:     time.Unix(0, 0), // unused, but its default costs a stat
+		Flags:        a.globalFlags(),
+		Commands:     a.commands(),
+		Before:       a.before,
+		OnUsageError: usageError,
+		Writer:       a.out,
+		// A comma in a value is part of it: --env A=1,2.
+		DisableSliceFlagSeparator: true,
+		ErrWriter:                 a.stderr,
+		ExitErrHandler:            func(*cli.Context, error) {}, // see run
 	}
 	for _, c := range u.Commands {
 		c.OnUsageError = usageError
@@ -110,6 +112,7 @@ func (a *app) commands() []*cli.Command {
 		a.createCommand(),
 		a.deleteCommand(),
 		a.eventsCommand(),
+		a.execCommand(),
 		a.featuresCommand(),
 		a.killCommand(),
 		a.listCommand(),

@@ -28,6 +28,9 @@ func flagsFirst(u *cli.App, args []string) []string {
 		return args
 	}
 	head, args := args[:i+1], args[i+1:]
+	if c.Name == "exec" {
+		return slices.Concat(head, programLast(c, args))
+	}
 	var flags, rest []string
 	for i := 0; i < len(args); i++ {
 		switch n := 1 + valueOf(c.Flags, args[i]); {
@@ -55,6 +58,40 @@ func flagsFirst(u *cli.App, args []string) []string {
 
 // passesOn: what stands behind the container is another program's, flags too.
 func passesOn(command string) bool { return command == "ps" }
+
+// programLast puts a "--" in front of exec's container, so that nothing behind
+// it is taken for a flag of rt's. Flags get their first name: the parser refuses
+// "-e A=1 --env B=2".
+func programLast(c *cli.Command, args []string) []string {
+	i := 0
+	var flags []string
+	for i < len(args) && isFlag(args[i]) {
+		n := min(1+valueOf(c.Flags, args[i]), len(args)-i)
+		flags = append(flags, firstName(c.Flags, args[i]))
+		flags = append(flags, args[i+1:i+n]...)
+		i += n
+	}
+	if i >= len(args) || args[i] == "--" {
+		return slices.Concat(flags, args[i:])
+	}
+	return slices.Concat(flags, []string{"--"}, args[i:])
+}
+
+// firstName is the flag in arg under the first of its names.
+func firstName(flags []cli.Flag, arg string) string {
+	name, value, given := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	for _, f := range flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		first := "--" + f.Names()[0]
+		if given {
+			first += "=" + value
+		}
+		return first
+	}
+	return arg
+}
 
 // dashed says whether an argument would be taken for a flag or the end of
 // flags.

@@ -43,18 +43,23 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 	}
 }
 
-// forwarded takes over the signals that a terminal, a supervisor or a script
-// sends to a program to tell it something. Those that the kernel raises for a
-// program's own doing, and SIGWINCH, which the terminal's size follows, are
-// not messages. Taking one over costs Go a round trip between threads.
-func forwarded() <-chan os.Signal {
+// forwardedSignals are those that a terminal, a supervisor or a script sends to
+// a program to tell it something. Those that the kernel raises for a program's
+// own doing, and SIGWINCH, which the terminal's size follows, are not messages.
+func forwardedSignals() []syscall.Signal {
 	const rtmin = 34 // glibc's SIGRTMIN; systemd as init listens on +3 and +4
-	c := make(chan os.Signal, 64)
-	for _, s := range [...]os.Signal{
+	return []syscall.Signal{
 		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
 		syscall.SIGPWR, syscall.Signal(rtmin + 3), syscall.Signal(rtmin + 4),
-	} {
+	}
+}
+
+// forwarded takes them over. Taking one over costs Go a round trip between
+// threads.
+func forwarded() <-chan os.Signal {
+	c := make(chan os.Signal, 64)
+	for _, s := range forwardedSignals() {
 		// Under nohup a hangup is not meant for the container either.
 		if !signal.Ignored(s) {
 			signal.Notify(c, s)

@@ -49,6 +49,13 @@ func TestFlagsFirst(t *testing.T) {
 		"rt ps -f json id -o pid -f":              "rt ps -f json id -o pid -f",
 		"rt start id --nope":                      "rt start --nope id",
 		"rt create x --preserve-fds 3 --no-pivot": "rt create --preserve-fds 3 --no-pivot x",
+		"rt exec id ls -la --help":                "rt exec -- id ls -la --help",
+		"rt exec -t -e A=1 id -t":                 "rt exec --tty --env A=1 -- id -t",
+		"rt exec -e=A=1 --user 1 -- id -- x":      "rt exec --env=A=1 --user 1 -- id -- x",
+		"rt exec --nope id -d":                    "rt exec --nope -- id -d",
+		"rt exec id":                              "rt exec -- id",
+		"rt exec -u":                              "rt exec --user",
+		"rt exec --help":                          "rt exec --help",
 	} {
 		got := strings.Join(flagsFirst(definition(), strings.Fields(in)), " ")
 		if got != want {
@@ -174,5 +181,18 @@ func TestExecErrorForms(t *testing.T) {
 	}
 	if _, ok := asExec(fault.New("process", "/run.sh", "", syscall.ENOENT)); ok {
 		t.Error("another step is taken for an execve")
+	}
+}
+
+func TestParseID(t *testing.T) {
+	for text, want := range map[string]uint32{"0": 0, "1": 1, "65534": 65534, "4294967294": 1<<32 - 2} {
+		if got, err := parseID("--user", text); err != nil || got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "00", "01", "-1", "+1", " 1", "1 ", "0x1", "1e3", "root", "4294967295", "4294967296", "99999999999999999999", "1:2", "１"} {
+		if got, err := parseID("--user", text); err == nil {
+			t.Errorf("%q is %d", text, got)
+		}
 	}
 }

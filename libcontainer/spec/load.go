@@ -37,11 +37,25 @@ const (
 // path in Object; where the file is JSON of a wrong shape, the cause is an
 // [Errors] with all wrong fields.
 func Load(path string) (*specs.Spec, error) {
-	data, err := read(path)
+	data, err := Read(path)
 	if err != nil {
 		return nil, err
 	}
 	return Decode(data, path)
+}
+
+// LoadProcess reads a file that holds what stands under "process" in a
+// configuration. It may be a pipe, as in "--process <(…)".
+func LoadProcess(path string) (*specs.Process, error) {
+	data, err := readStream(path)
+	if err != nil {
+		return nil, err
+	}
+	var p specs.Process
+	if err := decode(data, path, &p); err != nil {
+		return nil, err
+	}
+	return &p, nil
 }
 
 // Decode parses data, one JSON object. name stands for the file in errors.
@@ -65,9 +79,10 @@ func DecodeResources(data []byte, name string) (*specs.LinuxResources, error) {
 	return &r, nil
 }
 
-// read goes past package os: an os.File would start Go's poller, which costs
-// system calls here and at every later pause.
-func read(path string) ([]byte, error) {
+// Read returns the content of the configuration file at path; see Load. It goes
+// past package os: an os.File would start Go's poller, which costs system calls
+// here and at every later pause.
+func Read(path string) ([]byte, error) {
 	// O_NONBLOCK: opening a fifo must not wait for its writer.
 	fd, err := sys.OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -78,6 +93,30 @@ func read(path string) ([]byte, error) {
 		return nil, e
 	}
 	defer sys.Close(fd)
+	return readRegular(fd, path)
+}
+
+// readStream is Read of a file or of a pipe, which is read to its end.
+func readStream(path string) ([]byte, error) {
+	fd, err := sys.OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, fault.New("config", path, "open", err)
+	}
+	defer sys.Close(fd)
+	if st, err := sys.Fstat(fd); err != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return readRegular(fd, path)
+	}
+	data, err := sys.ReadAll(fd, 4096, maxSize)
+	if errors.Is(err, unix.EFBIG) {
+		return nil, tooLarge(path, "more than 16 MiB")
+	}
+	if err != nil {
+		return nil, fault.New("config", path, "read", err)
+	}
+	return data, nil
+}
+
+func readRegular(fd int, path string) ([]byte, error) {
 	st, err := sys.Fstat(fd)
 	if err != nil {
 		return nil, fault.New("config", path, "stat", err)

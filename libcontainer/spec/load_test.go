@@ -236,3 +236,36 @@ func FuzzSysctlFile(f *testing.F) {
 		}
 	})
 }
+
+func TestLoadProcess(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "p.json")
+	if err := os.WriteFile(file, []byte(`{"args":["a"],"CWD":"/","user":{"uid":7}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := &specs.Process{Args: []string{"a"}, Cwd: "/", User: specs.User{UID: 7}}
+	if got, err := LoadProcess(file); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(fifo, []byte(`{"args":["a"],"cwd":"/","user":{"uid":7}}`), 0) }()
+	if got, err := LoadProcess(fifo); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for data, text := range map[string]string{`{"args":[1]}`: "args[0]", "": "the file is empty", "[]": "is not a JSON object"} {
+		if err := os.WriteFile(file, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadProcess(file); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: %v", data, err)
+		}
+	}
+	for _, path := range []string{dir, "/dev/null", filepath.Join(dir, "gone")} {
+		if _, err := LoadProcess(path); err == nil {
+			t.Errorf("%s is read", path)
+		}
+	}
+}

@@ -66,6 +66,20 @@ func Validate(s *specs.Spec, h *Host) (warnings []string, err error) {
 	return c.warnings, nil
 }
 
+// ValidateProcess is Validate for s.Process alone, which exec puts in the place
+// of the one that the container was created with.
+func ValidateProcess(s *specs.Spec, h *Host) (warnings []string, err error) {
+	c := checker{spec: s, host: h, linux: s.Linux}
+	if c.linux == nil {
+		c.linux = &specs.Linux{}
+	}
+	c.process(s.Process)
+	if len(c.errs) > 0 {
+		return c.warnings, c.errs
+	}
+	return c.warnings, nil
+}
+
 // checker collects what is wrong. Its methods stand in document order, and so
 // do the errors.
 type checker struct {

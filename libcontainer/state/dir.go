@@ -13,6 +13,9 @@ import (
 const (
 	recordName = "state.json"
 	tempName   = "state.json.new"
+	// configName is the configuration that the container was created with:
+	// the bundle's may change or go while the container runs.
+	configName = "config.json"
 )
 
 // Dir is one container's directory, locked. Close it.
@@ -67,6 +70,20 @@ func (d *Dir) write(data []byte) error {
 	}
 	if err := sys.RenameAt(d.fd, tempName, recordName); err != nil {
 		return fault.New("state", d.id, "rename "+tempName, err)
+	}
+	return nil
+}
+
+// SaveConfig keeps the configuration, byte by byte. It is written once.
+func (d *Dir) SaveConfig(data []byte) error {
+	fd, err := sys.OpenFileAt(d.fd, configName, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fault.New("state", d.id, "open "+configName, err)
+	}
+	err = sys.WriteAll(fd, data)
+	sys.Close(fd)
+	if err != nil {
+		return fault.New("state", d.id, "write "+configName, err)
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ type Record struct {
 	// PrivatePids says that init is the first process of a pid namespace:
 	// with it die all others.
 	PrivatePids bool `json:"privatePids,omitempty"`
+	// NoNewKeyring: the container's processes keep their caller's session
+	// keyring.
+	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
 	// Cgroup is the cgroup manager's own record.
 	Cgroup json.RawMessage `json:"cgroup,omitempty"`
 	// IntelRdt is package intelrdt's own record.

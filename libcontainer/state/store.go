@@ -293,6 +293,24 @@ func (s *Store) Read(id string) (*Record, error) {
 	return nil, fault.New("state", id, "", ErrCreating)
 }
 
+// ReadConfig returns what SaveConfig has kept of the container, without taking
+// its lock. Errors: fault.ErrNotExist, fault.ErrInvalidID.
+func (s *Store) ReadConfig(id string) ([]byte, error) {
+	if err := ValidID(id); err != nil {
+		return nil, err
+	}
+	fd, err := s.openDir(id)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(fd)
+	data, err := sys.ReadSmall(fd, configName, maxRecord)
+	if err != nil {
+		return nil, fault.New("state", id, "read "+configName, err)
+	}
+	return data, nil
+}
+
 // List returns the ids below the root, sorted, broken ones included: the
 // names of directories that are valid ids. For a missing root the error is
 // fs.ErrNotExist.

@@ -599,3 +599,30 @@ func BenchmarkSave(b *testing.B) {
 		})
 	}
 }
+
+func TestConfig(t *testing.T) {
+	s := open(t)
+	d, err := s.Reserve("web1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := s.ReadConfig("web1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before it is there: %v", err)
+	}
+	config := strings.Repeat("{ }\n", 10000)
+	if err := d.SaveConfig([]byte(config)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ReadConfig("web1"); err != nil || string(got) != config {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	for _, id := range []string{"web2", "../web1", ""} {
+		if _, err := s.ReadConfig(id); err == nil {
+			t.Errorf("%q has a config", id)
+		}
+	}
+	if err := d.Remove(); err != nil {
+		t.Error(err)
+	}
+}

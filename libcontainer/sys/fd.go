@@ -18,6 +18,13 @@ func CloseAll(fds []int) {
 // CloseOnExec sets FD_CLOEXEC on an inherited fd.
 func CloseOnExec(fd int) { unix.CloseOnExec(fd) }
 
+// IsInherited says whether fd is an open file that came with the caller's start:
+// all that are opened later are close-on-exec.
+func IsInherited(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
+}
+
 // IsOpen says whether fd is an open file of the caller.
 func IsOpen(fd int) bool {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

@@ -3,6 +3,8 @@ package sys
 // pidfd.go: processes by file descriptor, and waiting for them.
 
 import (
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -12,6 +14,22 @@ import (
 
 // PidfdOpen returns a close-on-exec fd of the process (pidfd_open(2)).
 func PidfdOpen(pid int) (int, error) { return unix.PidfdOpen(pid, 0) }
+
+// PidfdPid is the pid of the process behind pidfd in the caller's pid namespace,
+// as the kernel says it (pidfd_open(2), "fdinfo"); ESRCH when it has been reaped.
+func PidfdPid(pidfd int) (int, error) {
+	info, err := ReadSmall(unix.AT_FDCWD, "/proc/self/fdinfo/"+strconv.Itoa(pidfd), 4096)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(info), "\nPid:\t")
+	word, _, _ := strings.Cut(rest, "\n")
+	pid, err := strconv.Atoi(word)
+	if err != nil || pid <= 0 {
+		return 0, unix.ESRCH
+	}
+	return pid, nil
+}
 
 // PidfdSignal sends sig to the process (pidfd_send_signal(2)).
 func PidfdSignal(pidfd int, sig unix.Signal) error {

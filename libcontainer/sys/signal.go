@@ -3,6 +3,7 @@ package sys
 // signal.go: signals by name.
 
 import (
+	"io"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,16 @@ const (
 	rtMin = 34
 	rtMax = 64
 )
+
+// ReadSignal reads a signal's number, one byte, from fd.
+func ReadSignal(fd int) (syscall.Signal, error) {
+	var b [1]byte
+	n, err := unix.Read(fd, b[:])
+	if err == nil && n != 1 {
+		err = io.EOF
+	}
+	return syscall.Signal(b[0]), err
+}
 
 // SignalNumber parses a signal as kill(1) takes it: a number from 0 to 64, or
 // a name in upper or lower case with or without SIG: "KILL", "sigterm",

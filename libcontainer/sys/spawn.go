@@ -65,7 +65,15 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 			attr.Sys.AmbientCaps = append(attr.Sys.AmbientCaps, c)
 		}
 	}
-	path := "/proc/self/fd/" + strconv.Itoa(s.Exe)
+	exe := s.Exe
+	if exe < len(s.Files) {
+		// The child's own file of that number would take its place.
+		if exe, err = unix.FcntlInt(uintptr(exe), unix.F_DUPFD_CLOEXEC, len(s.Files)); err != nil {
+			return -1, -1, err
+		}
+		defer Close(exe)
+	}
+	path := "/proc/self/fd/" + strconv.Itoa(exe)
 	if len(s.Join) == 0 {
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
 		return pid, pidfd, err

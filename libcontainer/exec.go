@@ -1,0 +1,366 @@
+package libcontainer
+
+// exec.go: another process in a running container. exec_join.go has the
+// conversation with its joiner, exec_process.go what it is to be.
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/spec"
+	"rt/libcontainer/state"
+	"rt/libcontainer/sys"
+)
+
+// ExecOptions are the choices of Exec.
+type ExecOptions struct {
+	ID string
+
+	// Process is what to run; with ProcessFile it is read from there. With
+	// neither it is the container's own process with Override.
+	Process     *specs.Process
+	ProcessFile string
+	Override    ProcessOverride
+
+	ConsoleSocket string
+	PidfdSocket   string
+	PidFile       string
+	// PreserveFds more fds, from 3 on, reach the process.
+	PreserveFds int
+	// Cgroups are cgroups below the container's that are there already:
+	// "PATH", or "CONTROLLER[,CONTROLLER]:PATH" any number of times.
+	Cgroups []string
+	// IgnorePaused goes into a paused container: the process begins when the
+	// container goes on.
+	IgnorePaused bool
+	// Detach returns once the program runs.
+	Detach bool
+
+	// Signals and Attach are those of CreateOptions, for the foreground.
+	// Relay is another way for signals to come.
+	Signals <-chan os.Signal
+	Relay   *SignalRelay
+	Attach  func(master *os.File) (detach func(), err error)
+}
+
+// ProcessOverride changes the container's own process into another one. Zero
+// values leave things as they are.
+type ProcessOverride struct {
+	Args            []string // never empty
+	Cwd             string
+	Env             []string // appended
+	Terminal        bool     // not the container's own wish
+	UID, GID        *uint32
+	AdditionalGids  []uint32 // appended
+	AppArmor        string
+	SELinux         string
+	NoNewPrivileges *bool
+	// Capabilities are added: permitted, effective and bounding, and ambient
+	// where they are inheritable.
+	Capabilities []string
+}
+
+// ExecResult says what has become of the process.
+type ExecResult struct {
+	Pid int // on the host
+	// Status is the exit status, 128+n for signal n; 0 when detached.
+	Status int
+}
+
+// Exec runs a process in the container. In the foreground it forwards signals
+// and the terminal and returns the process's status. Errors:
+// fault.ErrNotExist, fault.ErrPaused, spec.Errors for a wrong process, or what
+// kept the program from being executed; nothing is left in the container then.
+func (r *Runtime) Exec(o ExecOptions) (ExecResult, error) {
+	if o.Detach {
+		o.Attach = nil
+	}
+	x, err := r.prepareExec(o)
+	if err != nil {
+		return ExecResult{}, err
+	}
+	defer x.close()
+	if err := x.start(); err != nil {
+		x.undo()
+		return ExecResult{}, err
+	}
+	result := ExecResult{Pid: x.born.pid}
+	if o.Detach {
+		return result, nil
+	}
+	status, err := x.wait()
+	x.detach()
+	if err != nil {
+		return result, fault.New("wait", "pid "+strconv.Itoa(x.born.pid), "waitid", err)
+	}
+	result.Status = exitCode(status)
+	x.explainEnd(result.Status)
+	return result, nil
+}
+
+// wait passes signals on until the process has ended, and reaps it.
+func (x *execution) wait() (syscall.WaitStatus, error) {
+	if x.opts.Signals != nil {
+		done := make(chan struct{})
+		defer close(done)
+		go forward(x.opts.Signals, x.born.pidfd, done)
+	}
+	if x.opts.Relay != nil {
+		if err := x.opts.Relay.untilDead(x.born.pidfd); err != nil {
+			return 0, err
+		}
+	}
+	status, err := sys.Reap(x.born.pidfd)
+	x.born.reaped = true
+	return status, err
+}
+
+// execution is one process on its way. Fds are plan.None when not open.
+type execution struct {
+	rt      *Runtime
+	opts    ExecOptions
+	c       *container
+	root    string      // of the states
+	spec    *specs.Spec // the container's, with the process of now
+	ns      planner.Namespaces
+	process plan.Process
+	filter  *plan.Seccomp
+	agent   int
+	cgroup  cgroups.Record
+	dirs    []string // to go to
+
+	init    int // pidfd of the container's
+	sock    int // to the joiner
+	joiner  *child
+	born    *child
+	console *console
+	detach  func()
+	mask    *uint64   // signals that the program begins with blocked
+	ops     []plan.Op // what the joiner is at
+}
+
+func (r *Runtime) prepareExec(o ExecOptions) (_ *execution, err error) {
+	if o.PreserveFds < 0 {
+		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("must not be negative"))
+	}
+	x := &execution{rt: r, opts: o, agent: plan.None, init: plan.None, sock: plan.None, detach: func() {}}
+	defer func() {
+		if err != nil {
+			x.close()
+		}
+	}()
+	store, err := r.store(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	x.root = store.Path()
+	rec, err := store.Read(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if x.c, err = r.container(rec, x.root+"/"+o.ID); err != nil {
+		return nil, err
+	}
+	if err := x.enterable(); err != nil {
+		return nil, err
+	}
+	raw, err := store.ReadConfig(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if x.spec, err = spec.Decode(raw, x.root+"/"+o.ID+"/config.json"); err != nil {
+		return nil, err
+	}
+	x.ns = planner.PlanNamespaces(x.spec.Linux)
+	if err := x.planProcess(); err != nil {
+		return nil, err
+	}
+	if err := x.planCgroup(); err != nil {
+		return nil, err
+	}
+	return x, x.compile()
+}
+
+// enterable opens the container's init and says whether one can exec into it
+// now.
+func (x *execution) enterable() (err error) {
+	stopped := fault.New("", x.opts.ID, "", errors.New("cannot exec in a stopped container"))
+	rec := x.c.rec
+	if rec.Init.Pid == 0 || !rec.Ready {
+		if rec.Init.Alive() || rec.Init.Pid == 0 {
+			stopped.Err = errors.New("cannot exec in a container that is being created")
+		}
+		return stopped
+	}
+	x.init, err = openProcess(rec.Init)
+	if errors.Is(err, fault.ErrNotRunning) {
+		return stopped
+	}
+	if err != nil || x.opts.IgnorePaused || !x.frozen() {
+		return err
+	}
+	return fault.New("", x.opts.ID, "", fmt.Errorf("%w (use --ignore-paused to override)", fault.ErrPaused)).
+		WithHint("rt resume it first")
+}
+
+func (x *execution) frozen() bool {
+	if x.c.cg == nil {
+		return false
+	}
+	frozen, err := x.c.cg.Frozen()
+	return err == nil && frozen
+}
+
+func (x *execution) planCgroup() error {
+	if x.c.cg == nil {
+		return nil
+	}
+	x.cgroup = x.c.cg.Record()
+	sub, err := cgroups.SubPaths(x.opts.Cgroups)
+	if err != nil {
+		return err
+	}
+	x.dirs, err = x.cgroup.ExecPaths(sub)
+	return err
+}
+
+func (x *execution) compile() (err error) {
+	if !planner.HasSeccomp(x.spec) {
+		return nil
+	}
+	var notify bool
+	if x.filter, notify, err = x.rt.compileFilter(x.root, x.spec); err != nil || !notify {
+		return err
+	}
+	x.filter.NotifyFd = 0
+	x.agent, err = connectAgent(seccompProfile(x.spec))
+	return err
+}
+
+// start brings the process up to the point where its program runs, and gives
+// the caller what it asked for of it.
+func (x *execution) start() error {
+	if err := x.spawn(); err != nil {
+		return err
+	}
+	if err := x.join(); err != nil {
+		return x.explainDeath(err)
+	}
+	if err := x.lateScheduler(); err != nil {
+		return err
+	}
+	x.rt.log.Debug("process started", "id", x.opts.ID, "pid", x.born.pid)
+	if x.opts.PidfdSocket != "" {
+		if err := sendPidfd(x.opts.PidfdSocket, x.born.pidfd); err != nil {
+			return err
+		}
+	}
+	if x.opts.PidFile != "" {
+		return writePidFile(x.opts.PidFile, x.born.pid)
+	}
+	return nil
+}
+
+// lateScheduler sets what a parent cannot set for its child: it is our right,
+// not the container's.
+func (x *execution) lateScheduler() error {
+	s := x.process.Scheduler
+	if s == nil || !planner.LateScheduler(s) {
+		return nil
+	}
+	err := sys.SetSchedulerOf(x.born.pid, &unix.SchedAttr{
+		Size: unix.SizeofSchedAttr, Policy: s.Policy, Flags: s.Flags, Nice: s.Nice, Priority: s.Priority,
+		Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
+	})
+	if errors.Is(err, unix.ESRCH) {
+		return nil // it was quick
+	}
+	if err != nil {
+		return fault.New("process", "process.scheduler", "sched_setattr", err)
+	}
+	return nil
+}
+
+// undo ends whatever there is of a process that could not be started, and of
+// its joiner.
+func (x *execution) undo() {
+	x.detach()
+	if x.born != nil {
+		x.end(x.born)
+		x.born = nil
+	}
+}
+
+// end kills one of our processes. In a container that is paused by cgroup v1 a
+// process dies only when that goes on: then init's own parent waits for it.
+func (x *execution) end(c *child) {
+	if !c.reaped && x.frozen() {
+		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+		if i, err := sys.Readable(strictTime, c.pidfd); err != nil || i < 0 {
+			sys.Close(c.pidfd)
+			return
+		}
+	}
+	c.kill()
+}
+
+// close ends the joiner, if it is there still, and closes what is open.
+func (x *execution) close() {
+	if x.joiner != nil {
+		x.end(x.joiner)
+	}
+	if x.born != nil {
+		sys.Close(x.born.pidfd)
+	}
+	if x.console != nil {
+		x.console.close()
+	}
+	sys.CloseAll([]int{x.agent, x.init, x.sock})
+}
+
+// explainEnd says what an exit status alone does not.
+func (x *execution) explainEnd(status int) {
+	switch status {
+	case 128 + int(syscall.SIGKILL):
+		if x.c.cg == nil {
+			return
+		}
+		if n, err := x.c.cg.OOMKills(); err == nil && n > 0 {
+			x.rt.log.Warn(fmt.Sprintf("killed: perhaps by the kernel, as the memory limit of container %s was used up before (OOM kills: %d)", x.opts.ID, n))
+		}
+	case 128 + int(syscall.SIGSYS):
+		x.rt.log.Warn("the process was killed by the seccomp filter of container " + x.opts.ID + ": bad system call")
+	}
+}
+
+// strictTime is how long a filter that may kill the program before it has begun
+// has for it.
+const strictTime = 20 * time.Millisecond
+
+// killedByFilter says whether the child is dead already, by the filter.
+func (x *execution) killedByFilter() bool {
+	if x.filter == nil || !x.filter.KillsThread {
+		return false
+	}
+	if i, err := sys.Readable(strictTime, x.born.pidfd); err != nil || i < 0 {
+		return false
+	}
+	p, err := state.Identify(x.born.pid)
+	if err != nil {
+		return false
+	}
+	status, ok := zombieStatus(p)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGSYS
+}

@@ -1,0 +1,434 @@
+package libcontainer
+
+// exec_join.go starts the joiner and talks with it. The joiner (nsenter/join.c)
+// goes into the container's namespaces, all but the pid namespace, in which
+// only its child is born: the program.
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"rt/cgroups"
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/planner"
+	"rt/libcontainer/program"
+	"rt/libcontainer/sys"
+	"rt/nsenter"
+)
+
+// spawn starts the joiner and puts it into the container's cgroups.
+func (x *execution) spawn() error {
+	ours, theirs, err := sys.Socketpair()
+	if err != nil {
+		return fault.New("init", "", "socketpair", err)
+	}
+	x.sock = ours
+	defer sys.Close(theirs)
+	exe, err := sys.SelfExe()
+	if err != nil {
+		return fault.New("init", "/proc/self/exe", "make a read-only clone", err).
+			WithHint("a /proc must be mounted where rt runs")
+	}
+	defer sys.Close(exe)
+	files, err := inheritedFiles(x.opts.PreserveFds, theirs)
+	if err != nil {
+		return err
+	}
+	// What the caller of rt has left open on exec must not reach it.
+	if err := sys.CloseFrom(3 + x.opts.PreserveFds); err != nil {
+		return fault.New("init", "", "close_range", err)
+	}
+	if a := x.spec.Process.ExecCPUAffinity; a != nil && a.Initial != "" {
+		// Of this thread, which the joiner is a clone of.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := setInitialAffinity(a.Initial); err != nil {
+			return err
+		}
+	}
+	placed, err := x.startJoiner(exe, theirs, files)
+	if err != nil {
+		return explainSpawn(err, planner.Namespaces{}, nil)
+	}
+	if err := x.raise(); err != nil {
+		return err
+	}
+	if placed {
+		return nil
+	}
+	return x.cgroup.Enter(x.dirs, x.joiner.pid, x.c.rec.Init.Pid, len(x.opts.Cgroups) == 0)
+}
+
+func setInitialAffinity(list string) error {
+	mask, err := planner.CPUMask(list)
+	if err == nil {
+		err = sys.SetAffinity(mask)
+	}
+	if err != nil {
+		return fault.New("process", "process.execCPUAffinity.initial", "sched_setaffinity", err)
+	}
+	return nil
+}
+
+// startJoiner starts it, on pure v2 right in its cgroup, and says whether it is
+// there. v1 has no such clone, and where it is refused, Enter knows more. In a
+// paused one the child would not come to its execve, for which we wait.
+func (x *execution) startJoiner(exe, sock int, files []uintptr) (placed bool, err error) {
+	target := len(files) - 1
+	if len(x.cgroup.Paths) == 1 && x.cgroup.Paths[""] != "" && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) {
+		if fd, err := cgroups.OpenDir(x.dirs[0]); err == nil {
+			defer sys.Close(fd)
+			s := sys.Spawn{
+				Exe: exe, Argv: []string{"rt", "init"}, Env: []string{nsenter.JoinEnv(target)},
+				Files: files, CgroupFd: fd,
+			}
+			if pid, pidfd, err := s.Start(); err == nil {
+				x.joiner = &child{pid: pid, pidfd: pidfd}
+				return true, nil
+			}
+		}
+	}
+	sys.RestoreNofile() // for the joiner; Go would do it in its own fork
+	pid, pidfd, mask, err := nsenter.SpawnJoiner(exe, sock, target)
+	if err != nil {
+		return false, err
+	}
+	x.joiner, x.mask = &child{pid: pid, pidfd: pidfd}, &mask
+	return len(x.dirs) == 0, nil
+}
+
+// raise does what needs the privileges of the host: it goes over to the child.
+func (x *execution) raise() error {
+	p := &x.process
+	group, err := x.c.rdt()
+	if err == nil && group != nil {
+		err = group.Add(x.joiner.pid)
+	}
+	if err != nil {
+		return err
+	}
+	if p.OOMScoreAdj != nil {
+		if err := sys.SetOOMScoreAdj(x.joiner.pid, *p.OOMScoreAdj); err != nil {
+			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", x.joiner.pid), err).
+				WithHint("lowering it needs CAP_SYS_RESOURCE")
+		}
+	}
+	for _, limit := range p.Rlimits {
+		if err := sys.RaiseHard(x.joiner.pid, limit.Resource, limit.Hard); err != nil {
+			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).
+				WithHint("raising a hard limit needs CAP_SYS_RESOURCE")
+		}
+	}
+	return nil
+}
+
+// join has the joiner do its two lists. Between them stands what only the
+// container's root can tell, HOME, and what must be ready before the program
+// is, a terminal in the foreground.
+func (x *execution) join() error {
+	p := &x.process
+	if !program.HasHome(p.Env) {
+		x.home()
+	}
+	j := planner.Joining{Flags: x.ns.Has, RootFd: plan.None, SendRoot: !program.HasHome(p.Env)}
+	fds := []int{x.init}
+	var own []int // to be closed once they are sent
+	defer func() { sys.CloseAll(own) }()
+	if x.spec.Root != nil && x.ns.New&unix.CLONE_NEWNS == 0 {
+		root, err := sys.OpenPath("/proc/" + strconv.Itoa(x.c.rec.Init.Pid) + "/root")
+		if err != nil {
+			return fault.New("namespaces", "root of init", "open", err)
+		}
+		own = append(own, root)
+		j.RootFd, fds = len(fds), append(fds, root)
+	}
+	if p.Terminal {
+		fd, console, err := openConsole(x.opts.ConsoleSocket)
+		if err != nil {
+			return err
+		}
+		x.console = console
+		own = append(own, fd)
+		j.ConsoleFd, fds = len(fds), append(fds, fd)
+	}
+	ops := planner.EnterOps(p, j)
+	if j.SendRoot || x.console != nil {
+		if err := x.first(ops, fds); err != nil {
+			return err
+		}
+		ops, fds = nil, nil
+	}
+	ops = append(ops, planner.BecomeOps(p, x.candidates(), x.filter, x.mask, x.ns.Has&unix.CLONE_NEWUSER != 0)...)
+	if err := x.send(ops, fds); err != nil {
+		return err
+	}
+	return x.awaitBirth()
+}
+
+// home reads HOME by way of init's root, where we may. Where not, the joiner
+// has a way in.
+func (x *execution) home() {
+	root, err := sys.OpenPath("/proc/" + strconv.Itoa(x.c.rec.Init.Pid) + "/root")
+	if err != nil {
+		return
+	}
+	defer sys.Close(root)
+	x.setHome(root)
+}
+
+func (x *execution) setHome(root int) {
+	x.process.Env = append(x.process.Env, "HOME="+program.Root(root).Home(x.process.UID))
+}
+
+func (x *execution) candidates() []string {
+	return program.Candidates(x.process.Args[0], x.process.Env)
+}
+
+func (x *execution) send(ops []plan.Op, fds []int) error {
+	x.ops = ops
+	err := nsenter.SendOps(x.sock, ops, fds)
+	if errors.Is(err, unix.E2BIG) {
+		return fault.New("process", "", "", err).WithHint("process.args and process.env are too long together")
+	}
+	return err
+}
+
+// first is the first list alone.
+func (x *execution) first(ops []plan.Op, fds []int) error {
+	if err := x.send(ops, fds); err != nil {
+		return err
+	}
+	for {
+		a, err := x.recv()
+		if err != nil {
+			return err
+		}
+		if a.Kind == nsenter.AnswerDone {
+			break
+		}
+		if a.Kind == nsenter.AnswerRoot {
+			x.setHome(a.Fds[0])
+		}
+		sys.CloseAll(a.Fds)
+	}
+	if x.console == nil {
+		return nil
+	}
+	if err := x.console.receive(); err != nil {
+		return err
+	}
+	detach, err := x.opts.Attach(x.console.master)
+	if err == nil {
+		x.detach = detach
+	}
+	return err
+}
+
+// awaitBirth waits until the program runs, or cannot.
+func (x *execution) awaitBirth() error {
+	for {
+		a, err := x.recv()
+		if err != nil {
+			return err
+		}
+		switch a.Kind {
+		case nsenter.AnswerListener:
+			if err := x.handOver(a); err != nil {
+				return err
+			}
+		case nsenter.AnswerBorn:
+			x.born = &child{pid: a.Pid, pidfd: a.Fds[0]}
+			// The kernel's word, not the message's: for a moment the child had
+			// its socket too, and who may trace it could have used that.
+			if x.born.pid, err = sys.PidfdPid(x.born.pidfd); err != nil {
+				sys.CloseAll(a.Fds[1:])
+				return fault.New("init", "", "read the pid of the process", err)
+			}
+			if a.Errno != 0 {
+				defer sys.CloseAll(a.Fds[1:])
+				return x.explain(a)
+			}
+			sys.CloseAll(a.Fds[1:])
+			if x.killedByFilter() {
+				return fault.New("seccomp", "linux.seccomp", "execve", errors.New("bad system call")).
+					WithHint("the profile kills the process before the program has begun; it must allow execve")
+			}
+			return x.reapJoiner()
+		default:
+			sys.CloseAll(a.Fds)
+		}
+	}
+}
+
+// handOver gives the listener of the child's filter to the agent and lets the
+// child go on.
+func (x *execution) handOver(a nsenter.Answer) error {
+	defer sys.CloseAll(a.Fds)
+	text, err := agentState(x.c.rec, seccompProfile(x.spec), Running, a.Pid, x.c.rec.Init.Pid)
+	if err == nil {
+		err = sys.SendAll(x.agent, text, a.Fds[1:])
+	}
+	sys.Close(x.agent) // the agent waits for the end of the message
+	x.agent = plan.None
+	if err != nil {
+		return fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", err)
+	}
+	return sys.SendAll(x.sock, []byte{1}, nil)
+}
+
+// reapJoiner: its work is done when the child has executed.
+func (x *execution) reapJoiner() error {
+	_, err := sys.Reap(x.joiner.pidfd)
+	sys.Close(x.joiner.pidfd)
+	x.joiner = nil
+	return err
+}
+
+// recv waits for the joiner's next answer; a failure is an error. When the
+// container's init dies, so must whoever is on the way to it: the joiner is not
+// in the pid namespace that the kernel clears.
+func (x *execution) recv() (nsenter.Answer, error) {
+	fds := []int{x.sock, x.init}
+	if x.opts.Relay != nil {
+		fds = append(fds, x.opts.Relay.fd)
+	}
+	for {
+		i, err := sys.Readable(initDeadline, fds...)
+		switch {
+		case err != nil:
+			return nsenter.Answer{}, fault.New("init", "", "poll", err)
+		case i < 0 && x.frozen():
+			continue // it goes on when the container does
+		case i < 0:
+			return nsenter.Answer{}, fault.New("init", fmt.Sprintf("pid %d", x.joiner.pid), "waiting for the process to start",
+				fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(x.joiner.pid))).
+				WithHint("a program or a directory on a dead network file system hangs like this")
+		case i == 1:
+			return nsenter.Answer{}, fault.New("", "", "", errors.New("the container has stopped meanwhile"))
+		case i == 2:
+			// There is no program yet that it could be for.
+			if s, err := sys.ReadSignal(x.opts.Relay.fd); err == nil && endsProgram(s) {
+				return nsenter.Answer{}, fault.New("", "", "", errors.New("interrupted before the process had started: "+s.String()))
+			}
+			continue
+		}
+		break
+	}
+	a, err := nsenter.RecvAnswer(x.sock)
+	if err == nil && a.Kind == nsenter.AnswerFailed {
+		defer sys.CloseAll(a.Fds)
+		return nsenter.Answer{}, x.explain(a)
+	}
+	return a, err
+}
+
+// endsProgram says whether a signal is a wish to end.
+func endsProgram(s syscall.Signal) bool {
+	switch s {
+	case unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGHUP:
+		return true
+	}
+	return false
+}
+
+// explainDeath gives the end of the socket a reason: how the joiner died.
+func (x *execution) explainDeath(err error) error {
+	if !isHangup(err) {
+		return err
+	}
+	status, werr := sys.Reap(x.joiner.pidfd)
+	if werr != nil {
+		return fault.New("init", "", "waitid", werr)
+	}
+	x.joiner.reaped = true
+	e := fault.New("init", "", "", fmt.Errorf("died before the process had started: %s", describe(status)))
+	if x.c.cg != nil && status.Signaled() {
+		if n, err := x.c.cg.OOMKills(); err == nil && n > 0 {
+			e.Hint = "the container's memory limit may be used up"
+		}
+	}
+	return e
+}
+
+// explain turns a failed operation into an error that says what to do.
+func (x *execution) explain(a nsenter.Answer) error {
+	if a.Op < 0 || a.Op >= len(x.ops) {
+		return fault.New("init", "", "", a.Errno)
+	}
+	op := x.ops[a.Op]
+	root, list := program.Root(plan.None), x.candidates()
+	if n := len(a.Fds); n > 0 {
+		root = program.Root(a.Fds[n-1])
+	}
+	path := ""
+	if a.Path >= 0 && a.Path < len(list) {
+		path = list[a.Path]
+	}
+	switch op.Code {
+	case plan.OpFind:
+		name := x.process.Args[0]
+		if strings.Contains(name, "/") {
+			return named("process", root.LookupError(name, a.Errno))
+		}
+		return named("process", program.NotInPath(name, path))
+	case plan.OpExec:
+		return fault.New("exec", path, "", a.Errno).WithHint(root.ExecHint(path, a.Errno))
+	}
+	e := fault.New(op.Step, op.Object, op.Call, a.Errno)
+	if op.Code == plan.OpCwd && errors.Is(a.Errno, unix.EXDEV) {
+		e.Err = errors.New("outside of the container's root")
+	}
+	return e.WithHint(joinHint(op.Code, a.Errno))
+}
+
+func named(step string, err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.Step == "" {
+		e.Step = step
+	}
+	return err
+}
+
+// joinHint is what to do about an operation that the kernel refuses.
+func joinHint(code plan.OpCode, errno unix.Errno) string {
+	switch {
+	case code == plan.OpSetns && errno == unix.ESRCH:
+		return "the container has stopped meanwhile"
+	case code == plan.OpSetns && errno == unix.EPERM:
+		return "only the host's root, or whoever has made the container's user namespace, may enter it"
+	case code == plan.OpKeyring && errno == unix.EDQUOT:
+		return "the user's key quota is used up; see /proc/sys/kernel/keys/maxkeys"
+	case code == plan.OpPty && (errno == unix.ENOENT || errno == unix.ENODEV):
+		return "a terminal needs a mount of type devpts on /dev/pts"
+	case code == plan.OpWrite && errno == unix.ENOENT:
+		return "the profile is not loaded, or the security module is off"
+	case code == plan.OpCwd && errno == unix.ENOENT:
+		return "the working directory must be there: exec makes none"
+	case code == plan.OpCwd && errno == unix.ELOOP:
+		return "the working directory leads through a link of /proc that could lead out of the container"
+	case (code == plan.OpUID || code == plan.OpGID || code == plan.OpGroups) && errno == unix.EINVAL:
+		return "the container's user namespace must map it"
+	case code == plan.OpGroups && errno == unix.EPERM:
+		return "this user namespace may not set groups (/proc/self/setgroups)"
+	case code == plan.OpLimit && errno == unix.EPERM:
+		return "raising a hard limit needs CAP_SYS_RESOURCE; RLIMIT_NOFILE cannot go above /proc/sys/fs/nr_open"
+	case code == plan.OpSeccomp && errno == unix.EACCES:
+		return "without process.noNewPrivileges it needs CAP_SYS_ADMIN"
+	case code == plan.OpSeccomp && errno == unix.EINVAL:
+		return "one of linux.seccomp.flags may be newer than this kernel"
+	case code == plan.OpSeccomp && errno == unix.EBUSY:
+		return "a filter around rt has a listener already; a process can have one only"
+	case code == plan.OpBirth && errno == unix.EAGAIN:
+		return "the container's pids limit, or a limit on processes of the host, is reached"
+	case code == plan.OpBirth && errno == unix.ENOMEM:
+		return "the container may have stopped meanwhile"
+	}
+	return ""
+}
