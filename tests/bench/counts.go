@@ -37,13 +37,13 @@ const traces = 5 // an odd number: the median is one of them
 
 // count traces a first run, whose seccomp filter no cache holds yet, and some
 // more, of which the one in the middle counts.
-func (s *subject) count(keep string) error {
+func (s *subject) count(args []string, keep string) error {
 	if _, err := exec.LookPath("strace"); err != nil {
 		return errors.New("strace is missing")
 	}
 	var all []counts
 	for i := range 1 + traces {
-		c, raw, err := s.trace()
+		c, raw, err := s.trace(args)
 		if err != nil {
 			return err
 		}
@@ -58,14 +58,14 @@ func (s *subject) count(keep string) error {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b counts) int { return cmp.Compare(a.syscalls-a.naps, b.syscalls-b.naps) })
+	slices.SortFunc(all, func(a, b counts) int { return cmp.Compare(a.work(), b.work()) })
 	s.counts = all[traces/2]
 	return nil
 }
 
-func (s *subject) trace() (counts, []byte, error) {
+func (s *subject) trace(args []string) (counts, []byte, error) {
 	file := filepath.Join(s.dir, "trace")
-	argv := append([]string{"strace", "-f", "-q", "-s", "0", "-e", "signal=none", "-o", file}, s.args()...)
+	argv := append([]string{"strace", "-f", "-q", "-s", "0", "-e", "signal=none", "-o", file}, args...)
 	if _, err := s.call(argv); err != nil {
 		return counts{}, nil, err
 	}
@@ -155,6 +155,23 @@ func resultOf(line string) int {
 	return n
 }
 
+// within names every count of the first subject that is over the scene's budget.
+func (sc scene) within(subjects []*subject) error {
+	err := subjects[0].within(sc.budget)
+	for _, peer := range subjects[1:] {
+		if ours, theirs := subjects[0].counts.work(), peer.counts.work(); peer.name == sc.budget.below && ours >= theirs {
+			err = errors.Join(err, fmt.Errorf("rt: %d system calls, not below the %d of %s", ours, theirs, peer.name))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", sc.name, err)
+	}
+	return nil
+}
+
+// work are the system calls without the naps.
+func (c counts) work() int { return c.syscalls - c.naps }
+
 // within names every count that is over the budget.
 func (s *subject) within(b budget) error {
 	var over []error
@@ -163,15 +180,14 @@ func (s *subject) within(b budget) error {
 			over = append(over, fmt.Errorf("%s: %d %s, the budget is %d", s.name, got, what, most))
 		}
 	}
-	check("system calls", s.counts.syscalls-s.counts.naps, b.syscalls)
+	check("system calls", s.counts.work(), b.syscalls)
 	check("execs", s.counts.execs, b.execs)
 	check("processes at once", s.counts.atOnce, b.atOnce)
 	return errors.Join(over...)
 }
 
-func printCounts(subjects []*subject) {
-	fmt.Printf("\nrun /bin/true, Docker's default config: counts over all processes\n\n")
-	fmt.Printf("%-34s", "")
+func (sc scene) printCounts(subjects []*subject) {
+	fmt.Printf("\n%-34s", sc.name)
 	for _, s := range subjects {
 		fmt.Printf("%12s", s.name)
 	}
@@ -182,7 +198,7 @@ func printCounts(subjects []*subject) {
 	}{
 		{"system calls", func(s *subject) int { return s.counts.syscalls }},
 		{"  of them naps of Go's scheduler", func(s *subject) int { return s.counts.naps }},
-		{"system calls of the first run", func(s *subject) int { return s.cold.syscalls }},
+		{"system calls of the first time", func(s *subject) int { return s.cold.syscalls }},
 		{"processes", func(s *subject) int { return s.counts.processes }},
 		{"processes at once", func(s *subject) int { return s.counts.atOnce }},
 		{"threads besides", func(s *subject) int { return s.counts.threads }},
@@ -195,6 +211,9 @@ func printCounts(subjects []*subject) {
 		}
 		fmt.Println()
 	}
-	rt := subjects[0].counts
-	fmt.Printf("\nrt without naps: %d system calls; the aim is %d, the budget %d\n", rt.syscalls-rt.naps, aim, budgets.syscalls)
+	aim := ""
+	if sc.aim != 0 {
+		aim = fmt.Sprintf("the aim is %d, ", sc.aim)
+	}
+	fmt.Printf("rt without naps: %d system calls; %sthe budget %d\n", subjects[0].counts.work(), aim, sc.budget.syscalls)
 }

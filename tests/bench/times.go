@@ -15,11 +15,11 @@ type sample struct {
 
 const warmUp = 3
 
-func timeAll(subjects []*subject, rounds int) error {
+func timeAll(subjects []*subject, sc scene, rounds int) error {
 	for i := range warmUp + rounds {
 		for _, s := range subjects {
 			begin := time.Now()
-			state, err := s.call(s.args())
+			state, err := s.call(sc.args(s))
 			if err != nil {
 				return err
 			}
