@@ -27,6 +27,18 @@ func TestSeccompNotify(t *testing.T) {
 	c.Spec.Linux.Seccomp.ListenerMetadata = "for the agent"
 	c.Save()
 	wait := harness.Start(t, c.Command("run", "--bundle", c.Dir, c.ID))
+	state, listener := acceptListener(t, l)
+	if state.State.ID != c.ID || state.Metadata != "for the agent" || len(state.Fds) != 1 || state.Fds[0] != specs.SeccompFdName || state.Pid <= 0 {
+		t.Errorf("the container process state: %+v", state)
+	}
+	// Close the listener: every call that it would have judged is ENOSYS.
+	unix.Close(listener)
+	wait().WantOutput(t, "38\n")
+}
+
+// acceptListener is the agent's side: what it is told, and the listener.
+func acceptListener(t *testing.T, l *net.UnixListener) (state specs.ContainerProcessState, listener int) {
+	t.Helper()
 	if err := l.SetDeadline(time.Now().Add(harness.Slow(10 * time.Second))); err != nil {
 		t.Fatal(err)
 	}
@@ -40,12 +52,8 @@ func TestSeccompNotify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var state specs.ContainerProcessState
 	if err := json.Unmarshal(data[:n], &state); err != nil {
 		t.Fatalf("%v: %q", err, data[:n])
-	}
-	if state.State.ID != c.ID || state.Metadata != "for the agent" || len(state.Fds) != 1 || state.Fds[0] != specs.SeccompFdName || state.Pid <= 0 {
-		t.Errorf("the container process state: %+v", state)
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) != 1 {
@@ -59,7 +67,5 @@ func TestSeccompNotify(t *testing.T) {
 	if n, err := conn.Read(data); err != io.EOF {
 		t.Errorf("%d bytes more for the agent, %v", n, err)
 	}
-	// Close the listener: every call that it would have judged is ENOSYS.
-	unix.Close(fds[0])
-	wait().WantOutput(t, "38\n")
+	return state, fds[0]
 }

@@ -105,10 +105,9 @@ func TestOnlyStdioReachesTheContainer(t *testing.T) {
 	}
 }
 
-func TestPreserveFds(t *testing.T) {
-	c := harness.New(t, sh("cat <&3; cat <&4; [ -e /proc/self/fd/5 ] && readlink /proc/self/fd/5; true"))
-	c.Save()
-	cmd := c.Command("run", "--preserve-fds", "2", "--bundle", c.Dir, c.ID)
+// threeFiles are open files that say which fds they are to become.
+func threeFiles(t *testing.T) (files []*os.File) {
+	t.Helper()
 	for _, text := range []string{"three\n", "four\n", "five\n"} {
 		path := filepath.Join(t.TempDir(), "f")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -118,9 +117,17 @@ func TestPreserveFds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		t.Cleanup(func() { f.Close() })
+		files = append(files, f)
 	}
+	return files
+}
+
+func TestPreserveFds(t *testing.T) {
+	c := harness.New(t, sh("cat <&3; cat <&4; [ -e /proc/self/fd/5 ] && readlink /proc/self/fd/5; true"))
+	c.Save()
+	cmd := c.Command("run", "--preserve-fds", "2", "--bundle", c.Dir, c.ID)
+	cmd.ExtraFiles = threeFiles(t)
 	r := harness.Exec(t, cmd)
 	if r.Code != 0 || !strings.HasPrefix(r.Stdout, "three\nfour\n") || strings.Contains(r.Stdout, "/f") {
 		t.Errorf("fds 3 and 4 and no 5 wanted: %v", r)

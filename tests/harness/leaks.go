@@ -147,6 +147,23 @@ func (c *Container) Cgroup(names ...string) string {
 	return strings.TrimSpace(string(data))
 }
 
+// Children are the processes that live in the pid namespace of process init,
+// init itself left out.
+func Children(t testing.TB, init int) []int {
+	t.Helper()
+	ns, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", init))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []int
+	for _, pid := range processes() {
+		if other, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); err == nil && other == ns && pid != init {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
 func processes() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

@@ -35,6 +35,8 @@ func main() {
 		bomb(number(args))
 	case "hunt": // SECONDS OUT: try to get at each process that is born, and say so in OUT
 		hunt(number(args), args[1])
+	case "spy": // OUT STOP MARK: look into each process that comes from outside, until STOP is there
+		spy(args[0], args[1], args[2])
 	case "plant": // KEYRING: join it, open it to all, put a key into it, stay
 		plant(args[0])
 	case "planted": // print whether the key of another's plant is found
