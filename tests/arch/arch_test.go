@@ -27,15 +27,16 @@ func imports() map[string][]string {
 		"rt/internal/cli": {"libcontainer", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp"},
 		"rt/libcontainer": {
 			"libcontainer/planner", "libcontainer/state", "libcontainer/spec", "libcontainer/plan", "libcontainer/hook",
-			"cgroups", "cgroups/intelrdt", "seccomp", "nsenter", "libcontainer/wire",
+			"cgroups", "cgroups/intelrdt", "seccomp", "nsenter", "libcontainer/wire", "libcontainer/program",
 			"libcontainer/rootfs", // opens the mounts' sources on the parent's side
 		},
 		"rt/libcontainer/planner":   {"libcontainer/spec", "libcontainer/plan"},
-		"rt/libcontainer/initstage": {"libcontainer/plan", "libcontainer/rootfs", "libcontainer/wire", "libcontainer/hook", "nsenter", "seccomp/load"},
+		"rt/libcontainer/initstage": {"libcontainer/plan", "libcontainer/rootfs", "libcontainer/wire", "libcontainer/hook", "libcontainer/program", "nsenter", "seccomp/load"},
 		"rt/libcontainer/rootfs":    {"libcontainer/plan"},
 		"rt/libcontainer/hook":      {"libcontainer/plan"},
 		"rt/libcontainer/wire":      {"libcontainer/plan"},
 		"rt/libcontainer/plan":      {},
+		"rt/libcontainer/program":   {},
 		"rt/libcontainer/spec":      {},
 		"rt/libcontainer/state":     {},
 		"rt/libcontainer/fault":     {},
