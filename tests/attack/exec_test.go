@@ -36,8 +36,9 @@ func TestExecSpied(t *testing.T) {
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := harness.New(t, harness.Spec("probe", "spy", "/tmp/spy", "/tmp/stop", "/tmp/mark"))
+			c := harness.New(t, harness.Spec("probe", "spy", "/tmp/spy", "/tmp/stop", "mark"))
 			harness.AddProbe(t, c.Rootfs)
+			c.Write("mark", "", 0o644)
 			c.Write("tmp/mark", "", 0o644)
 			test.prepare(t, c)
 			c.Detached()
@@ -243,7 +244,7 @@ func TestExecSharedPids(t *testing.T) {
 	victim := harness.New(t, sh("exec sleep 1000"))
 	victim.Write("tmp/mark", "", 0o644)
 	victim.Detached()
-	spy := harness.New(t, harness.Spec("probe", "spy", "/tmp/spy", "/tmp/stop", "/tmp/mark"))
+	spy := harness.New(t, harness.Spec("probe", "spy", "/tmp/spy", "/tmp/stop", "mark"))
 	harness.AddProbe(t, spy.Rootfs)
 	harness.JoinNamespace(spy.Spec, specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", victim.Status().Pid))
 	spy.Detached()

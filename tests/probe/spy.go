@@ -18,7 +18,8 @@ import (
 // spy tries the next pids in a tight loop until the file stop is there, and
 // writes two kinds of lines to path: "saw" when it could look into a process
 // that is not yet the container's program, "got" when there was something in it
-// that is not the container's. mark is a file that only its root has.
+// that is not the container's. mark is the name of a file that lies in its root
+// and in its directories, and nowhere else.
 func spy(path, stop, mark string) {
 	runtime.LockOSThread() // the tracer is a thread
 	out, err := os.Create(path)
@@ -30,10 +31,12 @@ func spy(path, stop, mark string) {
 	for {
 		for range 100 {
 			for pid := last + 1; pid < last+12; pid++ { // lastPid stays some behind
+				lines := look("/proc/"+strconv.Itoa(pid), pid, own, mark)
+				// A thread of our own may have got the number.
 				if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(pid)); err == nil {
 					continue
 				}
-				for _, line := range look("/proc/"+strconv.Itoa(pid), pid, own, mark) {
+				for _, line := range lines {
 					fmt.Fprintln(out, line)
 				}
 				tries++
@@ -74,14 +77,11 @@ func look(proc string, pid int, own uint64, mark string) (lines []string) {
 		if err != nil {
 			continue
 		}
-		// The root of a process that is no more is nothing.
-		if _, gone := os.Stat(proc + "/root" + mark); gone != nil {
-			inside, err := syscall.Openat(fd, "."+mark, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-			if err == nil {
-				syscall.Close(inside)
-			} else if syscall.Kill(pid, 0) == nil {
-				say("got", "another "+dir)
-			}
+		inside, err := syscall.Openat(fd, mark, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			say("got", "another "+dir)
+		} else {
+			syscall.Close(inside)
 		}
 		syscall.Close(fd)
 	}
