@@ -47,6 +47,9 @@ func acceptListener(t *testing.T, l *net.UnixListener) (state specs.ContainerPro
 		t.Fatalf("the agent's socket: %v", err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(harness.Slow(10 * time.Second))); err != nil {
+		t.Fatal(err)
+	}
 	data, oob := make([]byte, 64<<10), make([]byte, 4096)
 	n, oobn, _, _, err := conn.ReadMsgUnix(data, oob)
 	if err != nil {
