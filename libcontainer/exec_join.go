@@ -138,6 +138,12 @@ func (x *execution) join() error {
 		x.home()
 	}
 	j := planner.Joining{Flags: x.ns.Has, RootFd: plan.None, SendRoot: !program.HasHome(p.Env)}
+	if x.ns.Has&unix.CLONE_NEWUSER != 0 {
+		var err error
+		if j.NSUID, j.NSGID, err = ownerOf(x.c.rec.Init.Pid); err != nil {
+			return err
+		}
+	}
 	fds := []int{x.init}
 	var own []int // to be closed once they are sent
 	defer func() { sys.CloseAll(own) }()

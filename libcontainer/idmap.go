@@ -55,7 +55,14 @@ func writeMap(pid int, file, helper, text string) error {
 		return nil
 	}
 	err := writeProc(pid, file, text)
-	if !errors.Is(err, unix.EPERM) || os.Geteuid() == 0 {
+	if !errors.Is(err, unix.EPERM) {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		var e *fault.Error
+		if errors.As(err, &e) {
+			e.Hint = "every hostID must be one of the user namespace that rt runs in (/proc/self/" + file + "), and rt needs CAP_SETUID, CAP_SETGID and, for the id 0, CAP_SETFCAP there"
+		}
 		return err
 	}
 	args := append([]string{strconv.Itoa(pid)}, strings.Fields(text)...)
@@ -107,4 +114,32 @@ func writeProc(pid int, file, text string) error {
 		return fault.New("user namespace", file, "write "+strings.ReplaceAll(strings.TrimSpace(text), "\n", ", "), err)
 	}
 	return nil
+}
+
+// ownerOf are the ids to be in the user namespace of a process: its root, or
+// else the lowest there are. Its maps know more than a config.json, which may
+// name none.
+func ownerOf(pid int) (uid, gid uint32, err error) {
+	ids := [2]uint32{}
+	for i, file := range [...]string{"uid_map", "gid_map"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+		if err != nil {
+			return 0, 0, fault.New("user namespace", fmt.Sprintf("pid %d", pid), "read its "+file, err)
+		}
+		ids[i] = lowestID(string(text))
+	}
+	return ids[0], ids[1], nil
+}
+
+// lowestID is the lowest id inside of a map as the kernel shows it, 0 of an
+// empty one: what that cannot do is said by the call that needs it.
+func lowestID(idMap string) uint32 {
+	lowest, any := uint32(0), false
+	for line := range strings.Lines(idMap) {
+		inside, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if id, err := strconv.ParseUint(inside, 10, 32); err == nil && (!any || uint32(id) < lowest) {
+			lowest, any = uint32(id), true
+		}
+	}
+	return lowest
 }

@@ -79,6 +79,9 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.defaultIDMaps(s); err != nil {
+		return nil, err
+	}
 	warnings, err := spec.Validate(s, r.validationHost(s))
 	if err != nil {
 		return nil, err

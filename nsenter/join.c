@@ -333,13 +333,13 @@ static void raise_ambient(uint64_t mask, uint64_t last)
 			(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, n, 0, 0);
 }
 
-static int root_ids(int keep_groups)
+static int owner(int keep_groups, uid_t uid, gid_t gid)
 {
 	if (!keep_groups && syscall(SYS_setgroups, 0, NULL) != 0 && errno != EPERM)
 		return -1;
-	if (syscall(SYS_setresgid, 0, 0, 0) != 0)
+	if (syscall(SYS_setresgid, gid, gid, gid) != 0)
 		return -1;
-	return (int)syscall(SYS_setresuid, 0, 0, 0);
+	return (int)syscall(SYS_setresuid, uid, uid, uid);
 }
 
 static int executable(const char *name)
@@ -567,8 +567,8 @@ static long do_op(uint32_t i, const struct rt_join_op *op)
 		return setns(fds[op->a], (int)op->b) != 0 ? -1 : close(fds[op->a]);
 	case RT_OP_CHROOT:
 		return fchdir(fds[op->a]) != 0 || chroot(".") != 0 ? -1 : close(fds[op->a]);
-	case RT_OP_ROOT_IDS:
-		return root_ids(op->a != 0);
+	case RT_OP_OWNER:
+		return owner(op->a != 0, (uid_t)op->b, (gid_t)op->c);
 	case RT_OP_KEYRING:
 		/* A kernel without keyrings has none that could be shared. */
 		return syscall(SYS_keyctl, KEY_JOIN_SESSION, 0, 0, 0, 0) < 0 && errno != ENOSYS ? -1 : 0;

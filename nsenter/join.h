@@ -37,7 +37,7 @@ enum rt_join_code {
 	RT_OP_WRITE,        /* text: file NUL value */
 	RT_OP_SETNS,        /* a: index of an fd, b: CLONE_NEW*; closes the fd */
 	RT_OP_CHROOT,       /* a: index of an fd of the root; closes the fd */
-	RT_OP_ROOT_IDS,     /* uid and gid 0; a: groups stay */
+	RT_OP_OWNER,        /* a: groups stay, b: uid, c: gid */
 	RT_OP_KEYRING,
 	RT_OP_SEND_ROOT,    /* answer with an O_PATH fd of the root */
 	RT_OP_PTY,          /* a: index of the console socket, b: uid, c: cols << 16 | rows */

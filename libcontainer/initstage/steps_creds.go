@@ -74,9 +74,9 @@ func dropBounding(c *plan.Caps) error {
 }
 
 func setIDs(p *plan.Process, userNS bool) error {
-	// The caller's groups go, unless they are asked for. Only where an
-	// unprivileged user's namespace denies setgroups, and none are asked
-	// for, do they stay.
+	// The caller's groups go, unless an annotation keeps them. Only where an
+	// unprivileged user's namespace denies setgroups, and none are asked for,
+	// do they stay otherwise.
 	var err error
 	if !p.KeepGroups {
 		err = sys.SetGroups(p.AdditionalGids)

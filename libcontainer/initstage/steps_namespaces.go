@@ -37,9 +37,10 @@ func (s *stage) becomeRoot() error {
 	if !s.plan.UserNS {
 		return nil
 	}
-	if err := sys.BecomeRoot(s.plan.Process.KeepGroups); err != nil {
-		return fault.New("", "", "become its uid 0 and gid 0", err).
-			WithHint("linux.uidMappings and linux.gidMappings must map id 0 of the container")
+	p := s.plan
+	if err := sys.BecomeOwner(p.NSUID, p.NSGID, p.Process.KeepGroups); err != nil {
+		return fault.New("", "", fmt.Sprintf("become its uid %d and gid %d", p.NSUID, p.NSGID), err).
+			WithHint("an existing user namespace must map the ids 0, or those that linux.uidMappings and linux.gidMappings repeat")
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ const (
 	OpWrite
 	OpSetns
 	OpChroot
-	OpRootIDs
+	OpOwner
 	OpKeyring
 	OpSendRoot
 	OpPty

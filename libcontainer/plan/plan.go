@@ -13,8 +13,10 @@ type Plan struct {
 	// first step on.
 	NotDumpable bool
 	// UserNS says that init is in a user namespace with fresh or joined
-	// mappings and must become its uid and gid 0.
-	UserNS bool
+	// mappings and must become its uid NSUID and gid NSGID: 0 where the
+	// mappings have it.
+	UserNS       bool
+	NSUID, NSGID uint32
 	// Unshare are the namespaces, CLONE_NEW*, that init makes itself: once
 	// the parent has put it into its cgroups and once it is uid 0.
 	Unshare uint64

@@ -9,8 +9,10 @@ type Process struct {
 
 	UID, GID       uint32
 	AdditionalGids []uint32
-	KeepGroups     bool // those of rt's caller stay
-	Umask          int  // None: the caller's umask stays
+	// KeepGroups: the supplementary groups of rt's caller stay, and
+	// AdditionalGids do not count.
+	KeepGroups bool
+	Umask      int // None: the caller's umask stays
 
 	Terminal bool
 	// ConsoleFd is the socket to which init sends the pty's master.

@@ -8,6 +8,7 @@ package planner
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,9 @@ type Joining struct {
 	// init's pidfd.
 	Flags  uintptr
 	InitFd int
+	// NSUID and NSGID are the ids to be in a user namespace: its root, or else
+	// the lowest there are.
+	NSUID, NSGID uint32
 	// RootFd is the index of an fd of init's root, or plan.None where the
 	// mount namespace alone leads there.
 	RootFd int
@@ -57,7 +61,8 @@ func EnterOps(p *plan.Process, j Joining) []plan.Op {
 		ops.add("namespaces", "root of init", "chroot", plan.Op{Code: plan.OpChroot, A: uint64(j.RootFd)})
 	}
 	if j.Flags&unix.CLONE_NEWUSER != 0 {
-		ops.add("user namespace", "", "become its uid 0 and gid 0", plan.Op{Code: plan.OpRootIDs, A: bit(p.KeepGroups)})
+		ops.add("user namespace", "", fmt.Sprintf("become its uid %d and gid %d", j.NSUID, j.NSGID),
+			plan.Op{Code: plan.OpOwner, A: bit(p.KeepGroups), B: uint64(j.NSUID), C: uint64(j.NSGID)})
 	}
 	if p.NewKeyring { // belongs to the ids of now
 		ops.add("keyring", "", "join session keyring", plan.Op{Code: plan.OpKeyring})

@@ -203,8 +203,10 @@ func idMapped(m *plan.Mount, s *specs.Mount, p *parsed, userNS bool) error {
 	m.IDMapRec = p.ridmap
 	m.IDMapUID, m.IDMapGID = idMappings(s.UIDMappings), idMappings(s.GIDMappings)
 	switch {
-	case !m.Bind || m.Remount:
-		return wrongMount(m.Index, "options", "id-mapped mounts are only supported for bind mounts", "")
+	case m.Remount:
+		return wrongMount(m.Index, "options", "the ids of a mount that is there already cannot be mapped", "")
+	case !m.Bind && m.Type == "cgroup":
+		return wrongMount(m.Index, "options", "a mount of type cgroup cannot be id-mapped", "")
 	case (m.IDMapUID == nil) != (m.IDMapGID == nil):
 		return wrongMount(m.Index, "uidMappings", "uidMappings and gidMappings must be set together", "")
 	case m.IDMapUID == nil && !userNS:

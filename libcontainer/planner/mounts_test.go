@@ -151,8 +151,9 @@ func TestRootfsRefuses(t *testing.T) {
 			`mounts: mounts[1].type: "tmpfs" cannot be mounted on /proc: it must be of type proc`},
 		"in proc": {func(s *specs.Spec) { s.Mounts[1].Destination = "/proc/./acpi" },
 			`mounts: mounts[1].destination: "/proc/./acpi" cannot be mounted because it is inside /proc`},
-		"idmapped tmpfs": {func(s *specs.Spec) { s.Mounts[1].UIDMappings, s.Mounts[1].GIDMappings = ids, ids },
-			"mounts: mounts[1].options: id-mapped mounts are only supported for bind mounts"},
+		"idmapped remount": {func(s *specs.Spec) {
+			s.Mounts[1].UIDMappings, s.Mounts[1].GIDMappings, s.Mounts[1].Options = ids, ids, []string{"remount"}
+		}, "mounts: mounts[1].options: the ids of a mount that is there already cannot be mapped"},
 		"idmap of nothing": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"bind", "idmap"} },
 			"mounts: mounts[7].options: idmap needs uidMappings and gidMappings, or a user namespace to take them from"},
 		"half a mapping": {func(s *specs.Spec) { s.Mounts[7].UIDMappings = ids },

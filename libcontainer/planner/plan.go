@@ -28,6 +28,9 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 		ListenFd:       plan.None,
 		HookStdout:     plan.None, HookStderr: plan.None,
 	}
+	if p.UserNS {
+		p.NSUID, p.NSGID = owner(s.Linux)
+	}
 	if h := s.Hooks; h != nil {
 		//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
 		p.RuntimeHooks = len(h.Prestart)+len(h.CreateRuntime) > 0
@@ -49,6 +52,23 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 // one that an annotation puts in its place.
 func HasSeccomp(s *specs.Spec) bool {
 	return s.Process != nil && (s.Linux != nil && s.Linux.Seccomp != nil || spec.SeccompBPF(s.Annotations) != nil)
+}
+
+// owner are the ids that a process of rt's is in the container's user namespace
+// until it becomes the container's user: 0, which owns things there, or else
+// the lowest there is. A joined namespace need not be described; everybody's
+// has 0.
+func owner(l *specs.Linux) (uid, gid uint32) { return lowest(l.UIDMappings), lowest(l.GIDMappings) }
+
+func lowest(mappings []specs.LinuxIDMapping) uint32 {
+	if len(mappings) == 0 {
+		return 0
+	}
+	id := mappings[0].ContainerID
+	for _, m := range mappings {
+		id = min(id, m.ContainerID)
+	}
+	return id
 }
 
 // joins says whether an existing namespace of this kind is entered.

@@ -24,9 +24,14 @@ func (r *Root) fileSystem(m *plan.Mount, t *target) (mount int, err error) {
 	if m.DirMode && !t.made {
 		data = append([]string{"mode=" + strconv.FormatUint(uint64(t.stat.Mode&0o7777), 8)}, data...)
 	}
-	if m.LegacyFlags != 0 || len(m.Source) > maxValue || hasLong(data) {
+	switch {
+	case m.SourceFd != plan.None:
+		mount, err = r.take(m.SourceFd)
+	case m.IDMap:
+		return plan.None, mountFault(m, "idmap", unix.EPERM).WithHint(idmapHint)
+	case m.LegacyFlags != 0 || len(m.Source) > maxValue || hasLong(data):
 		mount, err = r.oldFileSystem(m, data)
-	} else {
+	default:
 		mount, err = newFileSystem(m.Type, m.Source, m.SBFlags, data, (m.AttrSet&^m.RecClr)|m.RecSet)
 	}
 	if r.plan.UserNS && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)) {
@@ -138,7 +143,11 @@ func hostMount(fstype string) string {
 func (r *Root) bindHost(m *plan.Mount, host string) (int, error) {
 	tree, err := sys.CloneTree(unix.AT_FDCWD, host, true, false)
 	if err != nil {
-		return plan.None, mountFault(m, "open "+host, err)
+		e := mountFault(m, "open "+host, err)
+		if errors.Is(err, unix.ENOENT) {
+			e.Hint = "in the host's namespace " + m.Type + " can only be bound from the host, which has none mounted; give the container a namespace of its own or leave the mount out"
+		}
+		return plan.None, e
 	}
 	// What lies below is the host's as well: it gets no more rights than
 	// the mount that was asked for.

@@ -151,8 +151,7 @@ func (r *Root) source(m *plan.Mount) (tree int, sent bool, err error) {
 		return tree, true, err
 	}
 	if m.IDMap {
-		return plan.None, false, mountFault(m, "idmap", unix.EPERM).
-			WithHint("id-mapped mounts can only be made by the host's root")
+		return plan.None, false, mountFault(m, "idmap", unix.EPERM).WithHint(idmapHint)
 	}
 	tree, err = sys.CloneTree(unix.AT_FDCWD, m.Source, m.Recursive, m.SrcNoFollow)
 	if err == nil {

@@ -40,15 +40,15 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	defer maps.close()
 	for i := range p.Mounts {
 		m := &p.Mounts[i]
-		if !m.Bind || m.Remount || m.CopySymlink || !(m.IDMap || parents(p)) {
+		if m.Remount || m.CopySymlink || !(m.IDMap || m.Bind && parents(p)) {
 			continue
 		}
-		fd, err := sys.CloneTree(unix.AT_FDCWD, m.Source, m.Recursive, m.SrcNoFollow)
-		if isInits(err) {
+		fd, err := detached(m)
+		if isInits(err) && m.Bind {
 			continue
 		}
 		if err != nil {
-			return fds, sourceFault(m, err)
+			return fds, err
 		}
 		m.SourceFd = len(fds)
 		fds = append(fds, fd)
@@ -61,6 +61,28 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	}
 	return fds, nil
 }
+
+// detached is a clone of a bind's source, or the file system that is to be
+// id-mapped: made in a container's user namespace it would have ids of its own.
+func detached(m *plan.Mount) (int, error) {
+	if m.Bind {
+		fd, err := sys.CloneTree(unix.AT_FDCWD, m.Source, m.Recursive, m.SrcNoFollow)
+		if err != nil {
+			return plan.None, sourceFault(m, err)
+		}
+		return fd, nil
+	}
+	fd, err := newFileSystem(m.Type, m.Source, m.SBFlags, m.Data, (m.AttrSet&^m.RecClr)|m.RecSet)
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return plan.None, mountFault(m, "idmap", unix.EPERM).WithHint(idmapHint)
+	case err != nil:
+		return plan.None, refused(m, err)
+	}
+	return fd, nil
+}
+
+const idmapHint = "id-mapped mounts can only be made by the host's root"
 
 // parents says that the sources are better opened here: init may lack the
 // right to go there, sees other paths, or (for volumes shared with the host)
@@ -95,9 +117,9 @@ func (u *userNamespaces) apply(m *plan.Mount, tree, initPid int) error {
 		e := mountFault(m, "map its ids", err)
 		switch {
 		case errors.Is(err, unix.EINVAL):
-			e.Hint = "the file system of " + m.Source + " does not support id-mapped mounts, or part of it is mapped already"
+			e.Hint = "the file system does not support id-mapped mounts, or part of it is mapped already"
 		case errors.Is(err, unix.EPERM):
-			e.Hint = "id-mapped mounts can only be made by the host's root"
+			e.Hint = idmapHint
 		}
 		return e
 	}

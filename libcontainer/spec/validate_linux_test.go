@@ -23,10 +23,9 @@ func mountRules() []ruleCase {
 			`mounts[0].source: has a NUL byte in it: "\x00"`, `mounts[0].options[0]: has a NUL byte in it: "\x00"`}},
 		{name: "unmapped owner", patch: m(`{"destination": "/a", "type": "tmpfs", "options": ["uid=9", "uid=10", "gid=11", "mode=0"]}`), edit: userNS, want: []string{
 			`mounts[0].options[1]: "uid=10": uid 10 is not in linux.uidMappings`, `mounts[0].options[2]: "gid=11": gid 11 is not in linux.gidMappings`}},
-		{name: "idmap without bind", patch: m(`{"destination": "/a", "type": "tmpfs", "options": ["idmap"], ` + ids + `}`),
-			want: []string{"mounts[0]: id-mapped mounts are only supported for bind mounts"}},
-		{name: "mappings without bind", patch: m(`{"destination": "/a", "type": "tmpfs", "options": ["ro"], ` + ids + `}`),
-			want: []string{"mounts[0]: id-mapped mounts are only supported for bind mounts"}},
+		{name: "idmap without bind", patch: m(`{"destination": "/a", "type": "tmpfs", "options": ["idmap"], ` + ids + `}`)},
+		{name: "idmap of what is there", patch: m(`{"destination": "/a", "options": ["remount", "idmap"], ` + ids + `}`),
+			want: []string{"mounts[0]: the ids of a mount that is there already cannot be mapped"}},
 		{name: "idmap without anything", patch: m(`{"destination": "/a", "source": "/b", "options": ["bind", "ridmap"]}`),
 			want: []string{"mounts[0].options: idmap needs uidMappings and gidMappings here, or a user namespace to take them from"}},
 		{name: "idmap of the user namespace", patch: m(`{"destination": "/a", "source": "/b", "options": ["bind", "ridmap"]}`), edit: userNS},

@@ -19,8 +19,8 @@ func (c *checker) mount(i int, m *specs.Mount) {
 	remount := has("remount")
 	bind := has("bind", "rbind") || m.Type == "bind"
 	idmap := has("idmap", "ridmap")
-	if (idmap || len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0) && !bind {
-		c.fail(at("mounts", i), "id-mapped mounts are only supported for bind mounts")
+	if (idmap || len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0) && remount {
+		c.fail(at("mounts", i), "the ids of a mount that is there already cannot be mapped")
 	}
 
 	switch {

@@ -59,23 +59,20 @@ func NotDumpable() error {
 	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 }
 
-// BecomeRoot makes the calling thread uid and gid 0 of its user namespace,
-// without supplementary groups where the namespace allows to drop them, unless
-// they are to be kept.
-func BecomeRoot(keepGroups bool) error {
+// BecomeOwner makes the calling thread uid and gid of its user namespace,
+// without supplementary groups where the namespace allows to drop them and
+// keepGroups does not forbid it. The capabilities stay: the thread was none of
+// the namespace's ids before.
+func BecomeOwner(uid, gid uint32, keepGroups bool) error {
 	if !keepGroups {
-		_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0)
-		if errno != 0 && errno != unix.EPERM { // EPERM: setgroups is denied
-			return errno
+		if err := SetGroups(nil); err != nil && err != unix.EPERM { // EPERM: setgroups is denied
+			return err
 		}
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, 0, 0, 0); errno != 0 {
-		return errno
+	if err := SetGID(gid); err != nil {
+		return err
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 0, 0, 0); errno != 0 {
-		return errno
-	}
-	return nil
+	return SetUID(uid)
 }
 
 // LoopbackUp sets the interface "lo" of the network namespace up.
