@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/sys"
 )
 
 // writeIDMaps maps the ids of the process's user namespace: directly where the
@@ -23,10 +24,9 @@ func writeIDMaps(pid int, l *specs.Linux) error {
 		return nil
 	}
 	gid, uid := mapText(l.GIDMappings), mapText(l.UIDMappings)
-	single := os.Geteuid() != 0 && ownOnly(l.GIDMappings, os.Getegid())
-	if single {
-		// Without privilege the kernel takes a gid map only after
-		// setgroups is given up (Linux 3.19).
+	// Without privilege the kernel takes a gid map only after setgroups is
+	// given up (Linux 3.19). In a container uid 0 may be without privilege.
+	if ownOnly(l.GIDMappings, os.Getegid()) && !mayMapGroups() {
 		if err := writeProc(pid, "setgroups", "deny"); err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
@@ -35,6 +35,12 @@ func writeIDMaps(pid int, l *specs.Linux) error {
 		return err
 	}
 	return writeMap(pid, "uid_map", "newuidmap", uid)
+}
+
+// mayMapGroups says whether the caller has CAP_SETGID.
+func mayMapGroups() bool {
+	caps, err := sys.PermittedCaps()
+	return err == nil && caps&(1<<unix.CAP_SETGID) != 0
 }
 
 // ownOnly: the one mapping that an unprivileged caller may write itself.

@@ -75,7 +75,11 @@ func Open(root string, create bool) (*Store, error) {
 	fd, err := open()
 	if create && errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(path, 0o700); err != nil {
-			return nil, fault.New("state root", "", "", err)
+			e := fault.New("state root", "", "", err)
+			if errors.Is(err, unix.EACCES) && os.Geteuid() != 0 {
+				e.Hint = "a user other than root sets XDG_RUNTIME_DIR or --root to a directory of their own"
+			}
+			return nil, e
 		}
 		fd, err = open()
 	}

@@ -301,3 +301,15 @@ func TestNoUserRanges(t *testing.T) {
 		harness.Exec(t, cmd).WantFailure(t, "newgidmap: not installed", "package uidmap")
 	})
 }
+
+// TestNoRuntimeDir: a user without XDG_RUNTIME_DIR is told of it.
+func TestNoRuntimeDir(t *testing.T) {
+	c := harness.New(t, sh("true"))
+	c.Runtime.Only(t, "says it in other words")
+	unprivileged(t, c)
+	c.Spec.Linux.UIDMappings, c.Spec.Linux.GIDMappings = one(0, nobody), one(0, nobody)
+	c.Save()
+	cmd := exec.Command("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", c.Host("runtime"), "run", "--bundle", c.Dir, c.ID)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/bin"}
+	harness.Exec(t, cmd).WantFailure(t, "state root: mkdir /run/rt: permission denied", "XDG_RUNTIME_DIR")
+}
