@@ -196,6 +196,7 @@ func (c *container) destroy() error {
 		return err
 	}
 	c.gone = true
+	c.rt.children.forget(c.rec.Init)
 	c.rt.log.Debug("container removed", "id", c.rec.ID)
 	c.poststop()
 	return nil
@@ -296,22 +297,30 @@ func (c *container) poststop() {
 	}
 }
 
-// runHooks runs hooks in the runtime's own namespaces, without the fds that
-// rt's caller has left open on exec (see spawn).
+// runHooks runs hooks in the runtime's own namespaces.
 func (c *container) runHooks(kind string, list []plan.Hook, status string, pid int) error {
 	st, err := hookStateJSON(c.rec, status, pid)
 	if err != nil {
 		return err
 	}
-	if err := sys.CloseFrom(3); err != nil {
-		return fault.New(kind+" hooks", "", "close_range", err)
+	return c.rt.runHooks(kind, list, c.rec.Bundle, st, c.rec.Annotations)
+}
+
+// runHooks runs hooks as children of the process. What rt's own caller has left
+// open on exec must not reach them; a program that embeds rt opens its files
+// close-on-exec, as Go does.
+func (r *Runtime) runHooks(kind string, list []plan.Hook, dir string, state []byte, annotations map[string]string) error {
+	if r.opts.Standalone && len(list) > 0 {
+		if err := sys.CloseFrom(3); err != nil {
+			return fault.New(kind+" hooks", "", "close_range", err)
+		}
 	}
-	out, err := openHookOutput(c.rec.Annotations)
+	out, err := openHookOutput(annotations)
 	if err != nil {
 		return err
 	}
 	defer closeHookOutput(out)
-	return hook.Run(kind, list, c.rec.Bundle, st, out)
+	return hook.Run(kind, list, dir, state, out)
 }
 
 // report waits for the answer to a start: the end of the connection is

@@ -7,6 +7,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -31,13 +32,14 @@ func (x *execution) spawn() error {
 	}
 	x.sock = ours
 	defer sys.Close(theirs)
-	exe, err := sys.SelfExe()
+	program, _ := x.rt.initCommand()
+	exe, err := sys.Executable(program)
 	if err != nil {
-		return fault.New("init", "/proc/self/exe", "make a read-only clone", err).
+		return fault.New("init", program, "make a read-only clone", err).
 			WithHint("a /proc must be mounted where rt runs")
 	}
 	defer sys.Close(exe)
-	files, err := inheritedFiles(x.opts.PreserveFds, theirs)
+	files, err := inheritedFiles([3]*os.File{}, x.opts.PreserveFds, theirs)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,10 @@ package libcontainer
 // reverse when a later one fails.
 
 import (
+	"context"
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -16,7 +18,6 @@ import (
 	"rt/cgroups"
 	"rt/cgroups/intelrdt"
 	"rt/libcontainer/fault"
-	"rt/libcontainer/hook"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/planner"
 	"rt/libcontainer/spec"
@@ -28,6 +29,7 @@ import (
 // launch is one container on its way. Fds are plan.None when not open.
 type launch struct {
 	rt    *Runtime
+	ctx   context.Context // ends the start, or in the foreground the container
 	opts  CreateOptions
 	spec  *specs.Spec
 	raw   []byte // of the configuration, until it is saved
@@ -53,7 +55,10 @@ type child struct {
 }
 
 // prepare reads and checks the bundle: nothing on the host changes.
-func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
+func (r *Runtime) prepare(ctx context.Context, o CreateOptions) (*launch, error) {
+	if os.Getenv(initMarker) != "" {
+		return nil, notHandedOver()
+	}
 	if err := state.ValidID(o.ID); err != nil {
 		return nil, err
 	}
@@ -92,9 +97,9 @@ func (r *Runtime) prepare(o CreateOptions) (*launch, error) {
 	if err := checkTerminal(terminal, o.ConsoleSocket, o.Attach != nil); err != nil {
 		return nil, err
 	}
-	listenFds(s, &o)
+	r.listenFds(s, &o)
 	return &launch{
-		rt: r, opts: o, spec: s, raw: raw, ns: planner.PlanNamespaces(s.Linux),
+		rt: r, ctx: ctx, opts: o, spec: s, raw: raw, ns: planner.PlanNamespaces(s.Linux),
 		conn: wire.Conn{Fd: plan.None}, listenFd: plan.None,
 	}, nil
 }
@@ -142,7 +147,10 @@ func (l *launch) create(own bool) (err error) {
 	if err := l.spawn(); err != nil {
 		return l.explainDeath(err)
 	}
-	if err := l.converse(); err != nil {
+	stop := l.killOnCancel()
+	err = l.converse()
+	stop()
+	if err != nil {
 		return l.explainDeath(err)
 	}
 	return l.commit(own)
@@ -154,6 +162,7 @@ func (l *launch) reserve() (err error) {
 		return err
 	}
 	if l.dir, err = l.store.Reserve(l.opts.ID); err != nil {
+		l.store.Close()
 		return err
 	}
 	l.rec = newRecord(l.opts, l.spec, l.ns)
@@ -298,17 +307,12 @@ func (l *launch) runtimeHooks() error {
 	if err != nil {
 		return err
 	}
-	out, err := openHookOutput(l.spec.Annotations)
-	if err != nil {
-		return err
-	}
-	defer closeHookOutput(out)
 	h := l.spec.Hooks
 	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
-	if err := hook.Run("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, out); err != nil {
+	if err := l.rt.runHooks("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err
 	}
-	if err := hook.Run("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, out); err != nil {
+	if err := l.rt.runHooks("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err
 	}
 	if err := l.park(); err != nil {

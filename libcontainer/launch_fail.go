@@ -4,6 +4,7 @@ package libcontainer
 // does not answer: the reason is found and everything is undone.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,7 +18,15 @@ import (
 // expect waits for a message, init's death or the deadline, whichever comes
 // first.
 func (l *launch) expect(kind wire.Kind, what string) error {
-	i, err := sys.Readable(initDeadline, l.conn.Fd)
+	i, err := sys.Readable(handOverDeadline, l.conn.Fd)
+	if err == nil && i < 0 {
+		if n, uerr := sys.Unread(l.conn.Fd); uerr == nil && n > 0 {
+			return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
+				fmt.Errorf("it has not begun in %v (kernel function %s)", handOverDeadline, waitChannel(l.init.pid))).
+				WithHint(l.rt.handOverHint())
+		}
+		i, err = sys.Readable(initDeadline-handOverDeadline, l.conn.Fd)
+	}
 	if err != nil {
 		return fault.New("init", "", "poll", err)
 	}
@@ -28,6 +37,15 @@ func (l *launch) expect(kind wire.Kind, what string) error {
 	}
 	_, _, err = l.conn.Expect(kind)
 	return err
+}
+
+// handOverHint is what may be wrong with an init that does nothing: in the rt
+// command it is never the program.
+func (r *Runtime) handOverHint() string {
+	if r.opts.Standalone {
+		return "its cgroup may be frozen, or without CPU time"
+	}
+	return handOverHint
 }
 
 // waitChannel is the kernel function that pid sleeps in (proc_pid_wchan(5)).
@@ -58,7 +76,13 @@ func (l *launch) explainDeath(err error) error {
 		return fault.New("init", "", "waitid", werr)
 	}
 	l.init.reaped = true
+	if err := l.ctx.Err(); err != nil {
+		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", fmt.Errorf("killed: %w", err))
+	}
 	e := fault.New("init", "", "", fmt.Errorf("died before it was ready: %s", describe(status)))
+	if status.Exited() && !l.rt.opts.Standalone {
+		e.Hint = handOverHint // init itself always says why
+	}
 	if status.Signaled() && l.wasOOMKilled() {
 		e.Hint = "the container's memory limit is too small even for its start: raise linux.resources.memory.limit"
 	}
@@ -91,6 +115,42 @@ func (l *launch) undo(c *container) {
 		c.cleanUp()
 	}
 	l.dir.Close()
+	l.store.Close()
+	if l.cg != nil {
+		l.cg.Close()
+	}
+}
+
+// killOnCancel kills init when the caller's context ends. After stop init's
+// pidfd is used no more.
+func (l *launch) killOnCancel() (stop func()) {
+	done := make(chan struct{})
+	cancel := context.AfterFunc(l.ctx, func() {
+		defer close(done)
+		_ = sys.PidfdSignal(l.init.pidfd, sys.SIGKILL)
+	})
+	return func() {
+		if !cancel() {
+			<-done
+		}
+	}
+}
+
+// release closes what a launch that succeeded has open. A process that is for
+// this call alone ends at once, and spares the work.
+func (l *launch) release() {
+	l.dir.Close()
+	if l.rt.opts.Standalone {
+		return
+	}
+	l.conn.Close()
+	l.store.Close()
+	if l.cg != nil {
+		l.cg.Close()
+	}
+	if l.console != nil {
+		l.console.close()
+	}
 }
 
 // kill ends the process, unless it is dead and reaped, and closes its pidfd.

@@ -25,7 +25,10 @@ const (
 
 // listenFds passes on sockets that a service manager gave us: they are our
 // fds from 3 on (sd_listen_fds(3)).
-func listenFds(s *specs.Spec, o *CreateOptions) {
+func (r *Runtime) listenFds(s *specs.Spec, o *CreateOptions) {
+	if !r.opts.Standalone {
+		return
+	}
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || n <= 0 || s.Process == nil {
 		return
@@ -44,7 +47,7 @@ func listenFds(s *specs.Spec, o *CreateOptions) {
 // It lies in a directory of its own that is mounted read-only, so that start
 // can make it after create has ended.
 func (l *launch) setUpNotify() error {
-	if os.Getenv("NOTIFY_SOCKET") == "" || l.spec.Process == nil || l.spec.Root == nil {
+	if l.rt.notifySocket() == "" || l.spec.Process == nil || l.spec.Root == nil {
 		return nil
 	}
 	dir := l.dir.Path() + "/" + notifyDir
@@ -59,6 +62,14 @@ func (l *launch) setUpNotify() error {
 	return nil
 }
 
+// notifySocket is the caller's own socket, where it is one for the container.
+func (r *Runtime) notifySocket() string {
+	if !r.opts.Standalone {
+		return ""
+	}
+	return os.Getenv("NOTIFY_SOCKET")
+}
+
 // notifyProxy passes messages on. fd is plan.None when there is nothing to do.
 type notifyProxy struct {
 	fd   int
@@ -69,7 +80,7 @@ type notifyProxy struct {
 // listenNotify makes the container's socket; nil when the container or the
 // caller has none.
 func (c *container) listenNotify() (*notifyProxy, error) {
-	host := os.Getenv("NOTIFY_SOCKET")
+	host := c.rt.notifySocket()
 	if host == "" {
 		return nil, nil
 	}

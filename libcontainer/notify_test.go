@@ -43,12 +43,14 @@ func TestListenFds(t *testing.T) {
 		name, fds, pid string
 		wantFds        int
 		wantEnv        []string
+		library        bool
 	}{
-		{"none", "", "", 1, nil},
-		{"ours", "2", own, 3, []string{"LISTEN_FDS=2", "LISTEN_PID=1"}},
-		{"no pid named", "2", "", 3, []string{"LISTEN_FDS=2", "LISTEN_PID=1"}},
-		{"somebody else's", "2", "1", 1, nil},
-		{"nonsense", "-2", own, 1, nil},
+		{"none", "", "", 1, nil, false},
+		{"ours", "2", own, 3, []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, false},
+		{"no pid named", "2", "", 3, []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, false},
+		{"somebody else's", "2", "1", 1, nil, false},
+		{"nonsense", "-2", own, 1, nil, false},
+		{"a daemon's own", "2", own, 1, nil, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -56,7 +58,7 @@ func TestListenFds(t *testing.T) {
 			t.Setenv("LISTEN_PID", test.pid)
 			s := &specs.Spec{Process: &specs.Process{}}
 			o := CreateOptions{PreserveFds: 1}
-			listenFds(s, &o)
+			New(RuntimeOptions{Standalone: !test.library}).listenFds(s, &o)
 			if o.PreserveFds != test.wantFds {
 				t.Errorf("PreserveFds = %d, want %d", o.PreserveFds, test.wantFds)
 			}

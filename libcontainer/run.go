@@ -3,6 +3,7 @@ package libcontainer
 // run.go: create, and run: create, start and, in the foreground, wait.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,38 +13,41 @@ import (
 	"syscall"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
 	"rt/libcontainer/spec"
 	"rt/libcontainer/sys"
 )
 
 // Create makes the container and leaves its init waiting for Start. On an
-// error nothing is left behind. Errors: spec.Errors for a wrong config.json,
+// error, or when ctx ends before it is done, nothing is left behind. Errors: spec.Errors for a wrong config.json,
 // fault.ErrExist, fault.ErrInvalidID, *fault.Error for a step that failed.
-func (r *Runtime) Create(o CreateOptions) error {
+func (r *Runtime) Create(ctx context.Context, o CreateOptions) error {
 	o.Attach = nil
-	l, err := r.prepare(o)
+	l, err := r.prepare(ctx, o)
 	if err != nil {
 		return err
 	}
 	if err := l.create(false); err != nil {
 		return err
 	}
-	l.dir.Close()
+	l.release()
+	r.leave(l)
 	return nil
 }
 
 // Run creates and starts the container. Detached it returns 0 once the program
 // runs; in the foreground it forwards signals and the terminal, returns the
-// program's exit status (128+n for signal n) and removes the container.
-func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
+// program's exit status (128+n for signal n) and removes the container. When
+// ctx ends a foreground container is killed; a detached one only until it runs.
+func (r *Runtime) Run(ctx context.Context, o CreateOptions) (exit int, err error) {
 	if o.Detach {
 		o.Attach = nil
 	}
-	l, err := r.prepare(o)
+	l, err := r.prepare(ctx, o)
 	if err != nil {
 		return -1, err
 	}
-	if !o.Detach && !o.NoSubreaper {
+	if l.reapsAll() {
 		// Orphans of a container without a pid namespace come to us, not
 		// to a parent that does not know them.
 		if err := sys.SetSubreaper(); err != nil {
@@ -67,7 +71,11 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 	l.conn.Close()
 	l.dir.Close()
 	if o.Detach {
-		return 0, c.waitReady()
+		err := c.waitReady()
+		l.conn.Fd = plan.None
+		l.release()
+		r.leave(l)
+		return 0, err
 	}
 	if c.notify != nil {
 		go c.notify.serve()
@@ -77,11 +85,22 @@ func (r *Runtime) Run(o CreateOptions) (exit int, err error) {
 
 // foreground stays with the container until its program has ended.
 func (l *launch) foreground(detach func()) (int, error) {
-	done := make(chan struct{})
-	go forward(l.opts.Signals, l.init.pidfd, done)
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		forward(l.opts.Signals, l.init.pidfd, done)
+	}()
+	stop := l.killOnCancel()
 	code, err := l.wait()
 	close(done)
+	stop()
+	<-gone // before the pidfd's number is somebody else's
 	detach()
+	if !l.rt.opts.Standalone {
+		sys.Close(l.init.pidfd)
+		l.conn.Fd = plan.None
+		defer l.release()
+	}
 	if err != nil {
 		return -1, err
 	}
@@ -91,10 +110,19 @@ func (l *launch) foreground(detach func()) (int, error) {
 	case code == 128+int(syscall.SIGSYS):
 		l.rt.log.Warn(fmt.Sprintf("container %s was killed by its seccomp filter: bad system call", l.opts.ID))
 	}
-	if l.opts.Keep {
-		return code, nil
+	if !l.opts.Keep {
+		err = l.end()
 	}
-	return code, l.end()
+	if err == nil && l.ctx.Err() != nil && code == 128+int(syscall.SIGKILL) {
+		err = fault.New("", l.opts.ID, "killed", l.ctx.Err())
+	}
+	return code, err
+}
+
+// reapsAll: the orphans of a container without a pid namespace come to the
+// process, which has no other children.
+func (l *launch) reapsAll() bool {
+	return l.rt.opts.Standalone && !l.opts.Detach && !l.opts.NoSubreaper
 }
 
 // attach connects a foreground terminal to the caller's; detach is never nil.
@@ -112,8 +140,12 @@ func (l *launch) attach() (detach func(), err error) {
 // wait reaps init; without a pid namespace of its own also the orphans that
 // come to us as a subreaper.
 func (l *launch) wait() (int, error) {
-	if l.rec.PrivatePids || l.opts.NoSubreaper {
-		status, err := sys.Reap(l.init.pidfd)
+	if l.rec.PrivatePids || !l.reapsAll() {
+		reap := sys.Reap
+		if !l.rt.opts.Standalone {
+			reap = sys.ReapParked
+		}
+		status, err := reap(l.init.pidfd)
 		if err != nil {
 			return -1, fault.New("wait", "pid "+strconv.Itoa(l.init.pid), "waitid", err)
 		}

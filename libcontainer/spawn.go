@@ -7,6 +7,8 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -22,14 +24,34 @@ import (
 
 // initEnv is all that init's Go runtime is told: no collections (it lives for
 // milliseconds, or sleeps), one processor, and no preemption signals: their
-// handlers would return by a system call that a seccomp filter may forbid.
-var initEnv = [...]string{"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1"}
+// handlers would return by a system call that a seccomp filter may forbid. Nor
+// is it to hold the files of its cgroup's CPU limit open. The last tells a
+// program that does not know what it was started for.
+var initEnv = [...]string{
+	"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0", initMarker + "=1",
+}
+
+// initMarker is in the environment of every init, and of nothing else.
+const initMarker = "_RT_INIT"
+
+// notHandedOver answers a program that uses the library where it should be an
+// init. Without this it would start itself, and that again itself.
+func notHandedOver() error {
+	return fault.New("init", "", "", errors.New("this process was started as a container's init, and has not called initstage.Main")).
+		WithHint(handOverHint)
+}
+
+const handOverHint = "a program that uses libcontainer calls initstage.Main first thing in main when it is started as RuntimeOptions.Init says"
 
 func (l *launch) spawn() error {
-	exe, err := sys.SelfExe()
+	program, argv := l.rt.initCommand()
+	exe, err := sys.Executable(program)
 	if err != nil {
-		return fault.New("init", "/proc/self/exe", "make a read-only clone", err).
-			WithHint("a /proc must be mounted where rt runs")
+		e := fault.New("init", program, "make a read-only clone", err)
+		if program == selfExe {
+			e.Hint = "a /proc must be mounted where rt runs"
+		}
+		return e
 	}
 	defer sys.Close(exe)
 	ours, theirs, err := sys.Socketpair()
@@ -54,12 +76,12 @@ func (l *launch) spawn() error {
 	for _, ns := range join {
 		s.Join = append(s.Join, sys.NamespaceFd{Fd: ns.Fd, Flag: int(ns.Flag)})
 	}
-	s.Files, err = inheritedFiles(l.opts.PreserveFds, theirs)
+	s.Files, err = inheritedFiles([3]*os.File{l.opts.Stdin, l.opts.Stdout, l.opts.Stderr}, l.opts.PreserveFds, theirs)
 	if err != nil {
 		return err
 	}
 	wireFd := len(s.Files) - 1
-	s.Argv = []string{"rt", "init", strconv.Itoa(wireFd)}
+	s.Argv = append(argv, strconv.Itoa(wireFd))
 	if l.ns.Enter != nil {
 		s.Env = append(s.Env[:len(initEnv):len(initEnv)], nsenter.Env(wireFd))
 	}
@@ -72,11 +94,6 @@ func (l *launch) spawn() error {
 		if fd, ok := l.cg.Dir(); ok && !l.parked() {
 			s.CgroupFd = fd
 		}
-	}
-	// What the caller of rt has left open on exec must reach neither init nor
-	// a hook: a directory of the host is a way out of the container.
-	if err := sys.CloseFrom(3 + l.opts.PreserveFds); err != nil {
-		return fault.New("init", "", "close_range", err)
 	}
 	pid, pidfd, err := s.Start()
 	if err != nil {
@@ -92,9 +109,23 @@ func (l *launch) spawn() error {
 	return l.enter()
 }
 
-// inheritedFiles are a child's fds: stdio, the preserved ones in place, its
-// socket last.
-func inheritedFiles(preserved, sock int) ([]uintptr, error) {
+const selfExe = "/proc/self/exe"
+
+// initCommand is the program to execute as init and its arguments but the last.
+func (r *Runtime) initCommand() (program string, argv []string) {
+	if len(r.opts.Init) == 0 {
+		return selfExe, []string{"rt", "init"}
+	}
+	program, argv = r.opts.Init[0], slices.Clone(r.opts.Init)
+	if program == "" {
+		program, argv[0] = selfExe, "rt"
+	}
+	return program, argv
+}
+
+// inheritedFiles are a child's fds: stdio, for which the caller may have named
+// others than our own, the preserved ones in place, its socket last.
+func inheritedFiles(stdio [3]*os.File, preserved, sock int) ([]uintptr, error) {
 	n := 3 + preserved
 	var files []uintptr // n is the caller's word: memory only for what is open
 	for fd := range n {
@@ -103,6 +134,11 @@ func inheritedFiles(preserved, sock int) ([]uintptr, error) {
 				WithHint("--preserve-fds (or LISTEN_FDS) counts fds that the caller must have open, from 3 on")
 		}
 		files = append(files, uintptr(fd))
+	}
+	for fd, f := range stdio {
+		if f != nil {
+			files[fd] = f.Fd()
+		}
 	}
 	return append(files, uintptr(sock)), nil
 }

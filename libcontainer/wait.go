@@ -3,6 +3,7 @@ package libcontainer
 // wait.go: the exit status of a container, for whoever is not its parent.
 
 import (
+	"context"
 	"errors"
 	"syscall"
 
@@ -13,11 +14,16 @@ import (
 
 // Wait waits until the container's init has ended and returns its exit status
 // as a shell counts (128+n for signal n). Errors: fault.ErrNotExist; or the
-// status cannot be known because init was reaped before anybody asked.
-func (r *Runtime) Wait(id string) (int, error) {
+// status cannot be known because init was reaped before anybody asked. That of a
+// container that this Runtime has started is known until it is deleted. ctx
+// ends the wait, not the container.
+func (r *Runtime) Wait(ctx context.Context, id string) (int, error) {
 	c, err := r.read(id)
 	if err != nil {
 		return 0, err
+	}
+	if status, ok, err := r.children.wait(ctx, c.rec.Init); ok || err != nil {
+		return exitCode(status), err
 	}
 	unknown := fault.New("wait", id, "", errors.New("it has ended and its exit status is gone")).
 		WithHint("call rt wait before the container ends")
@@ -29,7 +35,7 @@ func (r *Runtime) Wait(id string) (int, error) {
 		return 0, err
 	}
 	defer sys.Close(pidfd)
-	if _, err := sys.Readable(0, pidfd); err != nil {
+	if err := sys.AwaitExit(ctx, pidfd); err != nil {
 		return 0, fault.New("wait", id, "poll", err)
 	}
 	if status, ok := zombieStatus(c.rec.Init); ok {

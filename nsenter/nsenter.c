@@ -143,7 +143,9 @@ __attribute__((constructor)) static void nsenter(int argc, char **argv)
 	int fds[RT_ENTER_MAX];
 	int sock, offsets = -1;
 
-	if (!env || argc < 2 || strcmp(argv[1], "init") != 0)
+	/* An init's last argument is that fd too, whatever the program is: a
+	 * variable that strayed here says nothing. */
+	if (!env || argc < 2 || strcmp(argv[argc - 1], env) != 0)
 		return;
 	sock = atoi(env);
 	memset(&req, 0, sizeof(req));

@@ -17,11 +17,13 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
+	"rt/libcontainer/sys"
 )
 
 // Env is the environment entry that makes an init with the wire socket at fd
@@ -88,7 +90,14 @@ func (r *Request) Send(sock int) (pid int, err error) {
 	return r.receive(sock)
 }
 
+// replyDeadline is generous: all that is to be done are a few system calls.
+const replyDeadline = 30 * time.Second
+
 func (r *Request) receive(sock int) (int, error) {
+	// A program that has not got this package's C in it would never answer.
+	if i, err := sys.Readable(replyDeadline, sock); err == nil && i < 0 {
+		return 0, fault.New("namespaces", "", "receive init's reply", unix.ETIMEDOUT)
+	}
 	raw := make([]byte, binary.Size(enterReply{}))
 	n, _, err := unix.Recvfrom(sock, raw, unix.MSG_WAITALL)
 	for err == unix.EINTR {

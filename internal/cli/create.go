@@ -25,7 +25,7 @@ process.args in config.json names.`,
 				return err
 			}
 			o := createOptions(c)
-			return about("create", o.ID, a.rt.Create(o))
+			return about("create", o.ID, a.rt.Create(c.Context, o))
 		},
 	}
 }

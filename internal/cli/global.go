@@ -66,6 +66,7 @@ func (a *app) before(c *cli.Context) error {
 		CgroupManager: manager,
 		Rootless:      c.String("rootless"),
 		Logger:        a.log,
+		Standalone:    true,
 	})
 	return nil
 }

@@ -33,7 +33,7 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 			if !o.Detach {
 				o.Attach, o.Signals = attach, forwarded()
 			}
-			status, err := a.rt.Run(o)
+			status, err := a.rt.Run(c.Context, o)
 			if e, ok := asExec(err); ok {
 				return e
 			}

@@ -20,7 +20,7 @@ can know it later only from Linux 6.15 on, and only if it was waiting already.`,
 				return err
 			}
 			return each("wait", c.Args().Slice(), func(id string) error {
-				status, err := a.rt.Wait(id)
+				status, err := a.rt.Wait(c.Context, id)
 				if err == nil {
 					fmt.Fprintln(a.out, status)
 				}

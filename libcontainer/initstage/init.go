@@ -21,9 +21,11 @@ import (
 	"rt/libcontainer/wire"
 )
 
-// Main runs init with the arguments after "init": the wire socket's fd. It
-// returns only when something went wrong, after the parent has been told, with
-// the exit status.
+// Main runs init with the last argument that the program was started with: the
+// wire socket's fd. It returns only when something went wrong, after the parent
+// has been told, with the exit status. It must be called on the main thread,
+// first thing in main: threads, files and mounts of the program's own would
+// end up in the container.
 func Main(args []string) int {
 	runtime.LockOSThread()
 	if len(args) != 1 {
@@ -36,6 +38,13 @@ func Main(args []string) int {
 		return 1
 	}
 	sys.CloseOnExec(fd)
+	// What the program that started us has left open on exec must not be
+	// here while the container comes to be: a directory of the host is a way
+	// out of it. The fds that were meant for us are those up to the wire.
+	if err := sys.CloseAbove(fd); err != nil {
+		fmt.Fprintln(os.Stderr, "rt: init: close_range:", err)
+		return 1
+	}
 	s := &stage{conn: wire.Conn{Fd: fd}, exitCode: 1}
 	if err := s.run(); err != nil {
 		// When the parent is gone there is nobody to tell.

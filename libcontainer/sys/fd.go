@@ -25,6 +25,9 @@ func IsInherited(fd int) bool {
 	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
+// DupCloexec is a second fd of the same open file.
+func DupCloexec(fd int) (int, error) { return unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) }
+
 // IsOpen says whether fd is an open file of the caller.
 func IsOpen(fd int) bool {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)

@@ -46,7 +46,7 @@ func SetFlag(ctx int, key string) error {
 	if err != nil {
 		return err
 	}
-	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_FLAG, k, nil))
+	return logged(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_FLAG, k, nil))
 }
 
 // SetString gives the context an option with a value of at most 255 bytes.
@@ -59,26 +59,26 @@ func SetString(ctx int, key, value string) error {
 	if err != nil {
 		return err
 	}
-	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_STRING, k, v))
+	return logged(ctx, rawFsconfig(ctx, unix.FSCONFIG_SET_STRING, k, v))
 }
 
 // CreateFS makes or finds the superblock.
 func CreateFS(ctx int) error {
-	return context(ctx, rawFsconfig(ctx, unix.FSCONFIG_CMD_CREATE, nil, nil))
+	return logged(ctx, rawFsconfig(ctx, unix.FSCONFIG_CMD_CREATE, nil, nil))
 }
 
 // ReconfigureFS applies the options to a picked superblock.
-func ReconfigureFS(ctx int) error { return context(ctx, unix.FsconfigReconfigure(ctx)) }
+func ReconfigureFS(ctx int) error { return logged(ctx, unix.FsconfigReconfigure(ctx)) }
 
 // MountFS makes a detached mount with attributes MOUNT_ATTR_*: fsmount(2).
 func MountFS(ctx int, attrs uint64) (mount int, err error) {
 	mount, err = keepFd(func() (int, error) { return rawFsmount(ctx, attrs) })
-	return mount, context(ctx, err)
+	return mount, logged(ctx, err)
 }
 
-// context adds to err what the file system has to say (fsopen(2): messages are
+// logged adds to err what the file system has to say (fsopen(2): messages are
 // read from the context, each with a letter for its weight in front).
-func context(ctx int, err error) error {
+func logged(ctx int, err error) error {
 	if err == nil {
 		return nil
 	}

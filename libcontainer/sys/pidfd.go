@@ -71,20 +71,27 @@ func ReapAny() (pid int, status syscall.WaitStatus, err error) {
 	return pid, status, err
 }
 
+// Poll returns the index of an fd that is readable or at its end now, or -1.
+func Poll(fds ...int) (int, error) { return poll(func() int { return 0 }, fds) }
+
 // Readable waits until one of the fds is readable or at its end, at most for
 // timeout (0: for ever), and returns its index, or -1 when time has run out.
 func Readable(timeout time.Duration, fds ...int) (int, error) {
+	if timeout <= 0 {
+		return poll(func() int { return -1 }, fds)
+	}
+	deadline := time.Now().Add(timeout)
+	return poll(func() int { return int(max(time.Until(deadline), 0).Milliseconds()) }, fds)
+}
+
+// poll asks for the time that is left each time it is interrupted.
+func poll(left func() int, fds []int) (int, error) {
 	set := make([]unix.PollFd, len(fds))
 	for i, fd := range fds {
 		set[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	}
-	deadline := time.Now().Add(timeout)
 	for {
-		ms := -1
-		if timeout > 0 {
-			ms = int(max(time.Until(deadline), 0).Milliseconds())
-		}
-		n, err := unix.Poll(set, ms)
+		n, err := unix.Poll(set, left())
 		if err == unix.EINTR {
 			continue
 		}

@@ -115,6 +115,10 @@ func LimitWait(fd int, limit time.Duration) error {
 	return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 }
 
+// Unread says how many bytes that were sent over the unix socket the peer has
+// not read yet, with the kernel's own overhead (SIOCOUTQ, unix(7)).
+func Unread(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.SIOCOUTQ) }
+
 // Listen returns a listening stream socket bound to path, mode 0600.
 func Listen(path string) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -78,12 +78,7 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
 		return pid, pidfd, err
 	}
-	// The goroutine ends without unlocking, so the thread that was changed
-	// ends with it.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	onOwnThread(func() {
 		for i, ns := range s.Join {
 			if errno := unix.Setns(ns.Fd, ns.Flag); errno != nil {
 				err = &JoinError{i, errno}
@@ -91,18 +86,34 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 			}
 		}
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
-	}()
-	<-done
+	})
 	return pid, pidfd, err
 }
 
-// SelfExe returns an fd of the calling program that nobody can write through:
-// a detached read-only clone of its mount. Where the caller may not clone
-// mounts (rootless) it is the plain file if the caller could not write that
-// anyway, else a sealed copy in memory.
-func SelfExe() (int, error) {
-	const self = "/proc/self/exe"
-	fd, err := unix.OpenTree(unix.AT_FDCWD, self, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+// onOwnThread runs do on a thread that ends with it, whatever do has done to
+// the thread. It is never the process's main thread: that one cannot end, and
+// /proc/PID shows its namespaces as the whole process's.
+func onOwnThread(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onOwnThread(do) // this thread is taken, so another comes
+			runtime.UnlockOSThread()
+			return
+		}
+		do() // a goroutine that ends locked takes its thread along
+	}()
+	<-done
+}
+
+// Executable returns an fd of the program at path ("/proc/self/exe" is the
+// caller's own) that nobody can write through: a detached read-only clone of
+// its mount. Where the caller may not clone mounts (rootless) it is the plain
+// file if the caller could not write that anyway, else a sealed copy in memory.
+func Executable(path string) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err == nil {
 		ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 		if err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &ro); err == nil {
@@ -110,11 +121,11 @@ func SelfExe() (int, error) {
 		}
 		_ = unix.Close(fd)
 	}
-	fd, err = unix.Open(self, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
-	if w, werr := unix.Open(self, unix.O_WRONLY|unix.O_CLOEXEC, 0); werr == nil {
+	if w, werr := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0); werr == nil {
 		_ = unix.Close(w)
 	} else if werr != unix.ETXTBSY {
 		return fd, nil

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,11 +25,7 @@ func nested(t *testing.T, c *harness.Container, inner *specs.Spec) {
 		t.Fatal(err)
 	}
 	inner.Hostname = "inner"
-	data, err := json.Marshal(inner)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(bundle, "config.json"), data, 0o644); err != nil {
+	if err := harness.SaveSpec(bundle, inner); err != nil {
 		t.Fatal(err)
 	}
 	c.Spec.Process.Args = []string{"sh", "-c", `runtime --root /run/r run --bundle /bundle inner && test -z "$(ls /run/r)"`}

@@ -125,7 +125,7 @@ func TestMappedRootsCaps(t *testing.T) {
 	c.Run().WantOutput(t, none+chown+chown+chown+none)
 }
 
-func TestKeepOriginalGroups(t *testing.T) {
+func TestGroupsOfAUser(t *testing.T) {
 	for _, keep := range []string{"", "0", "1"} {
 		t.Run("nobody "+keep, func(t *testing.T) {
 			c := harness.New(t, sh("cat /shared/secret; echo back > /shared/answer"))

@@ -176,13 +176,18 @@ func (c *Container) cgroup() string {
 // Save writes the bundle's config.json.
 func (c *Container) Save() {
 	c.t.Helper()
-	data, err := json.MarshalIndent(c.Spec, "", "\t")
+	if err := SaveSpec(c.Dir, c.Spec); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// SaveSpec writes the config.json of the bundle dir.
+func SaveSpec(dir string, spec *specs.Spec) error {
+	data, err := json.MarshalIndent(spec, "", "\t")
 	if err != nil {
-		c.t.Fatal(err)
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(c.Dir, "config.json"), data, 0o644); err != nil {
-		c.t.Fatal(err)
-	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644)
 }
 
 // Command is the runtime with these arguments after the global flags.
