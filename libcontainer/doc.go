@@ -32,7 +32,7 @@
 //     containers merely run there is a goroutine and an fd for each.
 //   - Namespaces are entered by threads that end with that.
 //   - Hooks are children of the process, and inherit what is not close-on-exec.
-//     init closes that first thing.
+//     In an init it is closed before Go begins.
 //   - init inherits the working directory, the umask, the resource limits, the
 //     scheduling and the ignored signals.
 //   - The exit status of inits is taken with waitid(2) on their own pidfds; other

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 
@@ -24,6 +23,7 @@ import (
 	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
 	"rt/libcontainer/wire"
+	"rt/nsenter"
 )
 
 // launch is one container on its way. Fds are plan.None when not open.
@@ -56,7 +56,7 @@ type child struct {
 
 // prepare reads and checks the bundle: nothing on the host changes.
 func (r *Runtime) prepare(ctx context.Context, o CreateOptions) (*launch, error) {
-	if os.Getenv(initMarker) != "" {
+	if nsenter.InInit() {
 		return nil, notHandedOver()
 	}
 	if err := state.ValidID(o.ID); err != nil {

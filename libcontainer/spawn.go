@@ -25,14 +25,10 @@ import (
 // initEnv is all that init's Go runtime is told: no collections (it lives for
 // milliseconds, or sleeps), one processor, and no preemption signals: their
 // handlers would return by a system call that a seccomp filter may forbid. Nor
-// is it to hold the files of its cgroup's CPU limit open. The last tells a
-// program that does not know what it was started for.
+// is it to hold the files of its cgroup's CPU limit open.
 var initEnv = [...]string{
-	"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0", initMarker + "=1",
+	"GOGC=off", "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0",
 }
-
-// initMarker is in the environment of every init, and of nothing else.
-const initMarker = "_RT_INIT"
 
 // notHandedOver answers a program that uses the library where it should be an
 // init. Without this it would start itself, and that again itself.
@@ -68,7 +64,6 @@ func (l *launch) spawn() error {
 
 	s := sys.Spawn{
 		Exe:        exe,
-		Env:        initEnv[:],
 		Cloneflags: l.ns.Clone,
 		CgroupFd:   plan.None,
 		KeepCaps:   l.ns.Clone&unix.CLONE_NEWUSER != 0,
@@ -82,8 +77,9 @@ func (l *launch) spawn() error {
 	}
 	wireFd := len(s.Files) - 1
 	s.Argv = append(argv, strconv.Itoa(wireFd))
+	s.Env = append(initEnv[:len(initEnv):len(initEnv)], nsenter.InitEnv(wireFd))
 	if l.ns.Enter != nil {
-		s.Env = append(s.Env[:len(initEnv):len(initEnv)], nsenter.Env(wireFd))
+		s.Env = append(s.Env, nsenter.Env(wireFd))
 	}
 	// On pure v2 init is born in its cgroup. v1 has no such clone: init is
 	// moved there, while it already runs.

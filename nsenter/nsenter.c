@@ -2,7 +2,8 @@
  * nsenter.c - joins what a multi-threaded Go process cannot: an existing user
  * or time namespace; and makes new namespaces inside a joined user namespace.
  * It runs before the Go runtime, only in an init that was started with
- * RT_ENTER_ENV, does what the request says and decides nothing.
+ * RT_ENTER_ENV, does what the request says and decides nothing. In every init
+ * (RT_INIT_ENV) it closes the fds that are not init's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -138,7 +139,7 @@ static void go_on_in_child(int sock)
 /* glibc hands main's arguments to constructors. */
 __attribute__((constructor)) static void nsenter(int argc, char **argv)
 {
-	const char *env = getenv(RT_ENTER_ENV);
+	const char *env = getenv(RT_INIT_ENV);
 	struct rt_enter req;
 	int fds[RT_ENTER_MAX];
 	int sock, offsets = -1;
@@ -148,6 +149,19 @@ __attribute__((constructor)) static void nsenter(int argc, char **argv)
 	if (!env || argc < 2 || strcmp(argv[argc - 1], env) != 0)
 		return;
 	sock = atoi(env);
+	/*
+	 * What the program that started us has left open on exec must not be
+	 * here while the container comes to be: a directory of the host is a
+	 * way out of it. Now, because a little later there are fds of Go's own.
+	 */
+	if (syscall(SYS_close_range, sock + 1, ~0U, 0) != 0) {
+		static const char text[] = "rt: init: close_range is refused; rt needs Linux 5.14\n";
+		ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+		_exit(n < 0 ? 2 : 1);
+	}
+	if (!getenv(RT_ENTER_ENV))
+		return;
 	memset(&req, 0, sizeof(req));
 	receive(sock, &req, fds);
 	/* Opened before the next step makes the files of /proc/self root's. */

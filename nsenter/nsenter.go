@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"time"
 
@@ -25,6 +26,13 @@ import (
 	"rt/libcontainer/plan"
 	"rt/libcontainer/sys"
 )
+
+// InitEnv is the environment entry of every init, whose last argument is the fd
+// of its wire socket too: it is what the fds above are closed by.
+func InitEnv(fd int) string { return C.RT_INIT_ENV + "=" + strconv.Itoa(fd) }
+
+// InInit says whether this process was started with InitEnv.
+func InInit() bool { return os.Getenv(C.RT_INIT_ENV) != "" }
 
 // Env is the environment entry that makes an init with the wire socket at fd
 // wait for a request.

@@ -38,13 +38,6 @@ func Main(args []string) int {
 		return 1
 	}
 	sys.CloseOnExec(fd)
-	// What the program that started us has left open on exec must not be
-	// here while the container comes to be: a directory of the host is a way
-	// out of it. The fds that were meant for us are those up to the wire.
-	if err := sys.CloseAbove(fd); err != nil {
-		fmt.Fprintln(os.Stderr, "rt: init: close_range:", err)
-		return 1
-	}
 	s := &stage{conn: wire.Conn{Fd: fd}, exitCode: 1}
 	if err := s.run(); err != nil {
 		// When the parent is gone there is nobody to tell.

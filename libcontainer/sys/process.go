@@ -108,11 +108,6 @@ func CloseFrom(first int) error {
 	return unix.CloseRange(uint(first), ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC)
 }
 
-// CloseAbove closes every fd above last (close_range(2)).
-func CloseAbove(last int) error {
-	return unix.CloseRange(uint(last)+1, ^uint(0)>>32, 0)
-}
-
 // OpenDirPath opens a directory as a path handle, without following magic
 // links.
 func OpenDirPath(unsafePath string) (int, error) {
