@@ -47,8 +47,8 @@ func runAs(t *testing.T, c *harness.Container, groups string, flags ...string) h
 	if groups != "" {
 		args[len(args)-1] = "--groups=" + groups
 	}
-	args = append(args, "env", "-i", "PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR="+c.Host("xdg"), c.Host("runtime"))
-	cmd := exec.Command("setpriv", append(append(args, flags...), "run", "--bundle", c.Dir, c.ID)...)
+	args = append(args, "env", "-i", "PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR="+c.Host("xdg"), c.Host("runtime"), "run", "--bundle", c.Dir)
+	cmd := exec.Command("setpriv", append(append(args, flags...), c.ID)...)
 	cmd.Dir = "/"
 	return harness.Exec(t, cmd)
 }
@@ -312,4 +312,43 @@ func TestNoRuntimeDir(t *testing.T) {
 	cmd := exec.Command("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", c.Host("runtime"), "run", "--bundle", c.Dir, c.ID)
 	cmd.Dir, cmd.Env = "/", []string{"PATH=/bin"}
 	harness.Exec(t, cmd).WantFailure(t, "state root: mkdir /run/rt: permission denied", "XDG_RUNTIME_DIR")
+}
+
+// TestJoinAsUser: a user joins the user and network namespaces of a container
+// of their own.
+func TestJoinAsUser(t *testing.T) {
+	holder := harness.New(t, sh("echo; exec sleep 100"))
+	holder.Runtime.Only(t, "refuses the usual mounts")
+	unprivileged(t, holder)
+	holder.Spec.Linux.UIDMappings, holder.Spec.Linux.GIDMappings = one(0, nobody), one(0, nobody)
+	pidFile := holder.Host("pid")
+	runAs(t, holder, "", "--detach", "--pid-file", pidFile).WantExit(t, 0)
+	pid, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		args := []string{"--reuid", "65534", "--regid", "65534", "--clear-groups", "env", "XDG_RUNTIME_DIR=" + holder.Host("xdg")}
+		cmd := exec.Command("setpriv", append(args, holder.Host("runtime"), "delete", "--force", holder.ID)...)
+		harness.Exec(t, cmd).WantExit(t, 0)
+	})
+	c := harness.New(t, sh("readlink /proc/self/ns/user; readlink /proc/self/ns/net; id -u; grep CapEff /proc/self/status | cut -f2"))
+	unprivileged(t, c)
+	c.Spec.Process.Capabilities = nil
+	c.Spec.Linux.UIDMappings, c.Spec.Linux.GIDMappings = one(0, nobody), one(0, nobody) // repeated, for devpts
+	want := "0\n0000000000000000\n"
+	for _, typ := range []specs.LinuxNamespaceType{specs.NetworkNamespace, specs.UserNamespace} {
+		path := fmt.Sprintf("/proc/%s/ns/%s", pid, nsFile(typ))
+		harness.JoinNamespace(c.Spec, typ, path)
+		want = link(t, path) + "\n" + want
+	}
+	runAs(t, c, "").WantOutput(t, want)
+}
+
+// TestOOMScoreInUserNamespace: the parent sets it, whose right it is.
+func TestOOMScoreInUserNamespace(t *testing.T) {
+	c := harness.New(t, sh("cat /proc/self/oom_score_adj"))
+	userns(t, c)
+	c.Spec.Process.OOMScoreAdj = new(123)
+	c.Run().WantOutput(t, "123\n")
 }
