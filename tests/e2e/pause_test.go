@@ -128,14 +128,18 @@ trap "echo got >> /got0" USR1; touch /up0; while :; do sleep 0.05; done`))
 	c.OK("kill", "--all", c.ID, "USR1")
 	c.Await(paused)
 	c.OK("resume", c.ID)
+	got := func(i int) string {
+		data, _ := os.ReadFile(filepath.Join(c.Rootfs, "got"+strconv.Itoa(i)))
+		return string(data)
+	}
 	for i := range 4 {
-		awaitFile(t, filepath.Join(c.Rootfs, "got"+strconv.Itoa(i)))
+		awaitText(t, func() string { return got(i) }, "got\n")
 	}
 	c.OK("kill", "-a", c.ID, "KILL")
 	c.Await(specs.StateStopped)
 	for i := range 4 {
-		if data, _ := os.ReadFile(filepath.Join(c.Rootfs, "got"+strconv.Itoa(i))); string(data) != "got\n" {
-			t.Errorf("process %d: %q", i, data)
+		if s := got(i); s != "got\n" {
+			t.Errorf("process %d: %q", i, s)
 		}
 	}
 	c.OK("kill", "-a", c.ID, "TERM") // a stopped one is no error for all
