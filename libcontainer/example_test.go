@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"rt/libcontainer"
 	"rt/libcontainer/fault"
 )
@@ -76,6 +78,55 @@ func ExampleRuntime_Create() {
 	// start: web1 is running
 	// kill: web1 is stopped
 	// exit status 7
+}
+
+// Another process in a running container.
+func ExampleRuntime_Exec() {
+	bundle, root, clean := demo("sleep", "1000")
+	defer clean()
+
+	rt := libcontainer.New(libcontainer.RuntimeOptions{Root: root})
+	ctx := context.Background()
+	if _, err := rt.Run(ctx, libcontainer.CreateOptions{ID: "web1", Bundle: bundle, Detach: true}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = rt.Delete("web1", true) }()
+	result, err := rt.Exec(ctx, libcontainer.ExecOptions{
+		ID:       "web1",
+		Override: libcontainer.ProcessOverride{Args: []string{"sh", "-c", "echo $GREETING from $(hostname); exit 4"}, Env: []string{"GREETING=hello"}},
+		Stdout:   os.Stdout,
+	})
+	fmt.Println(result.Status, err)
+	// Output:
+	// hello from e2e
+	// 4 <nil>
+}
+
+// A container is paused, given another limit, and goes on.
+func ExampleRuntime_Update() {
+	bundle, root, clean := demo("sleep", "1000")
+	defer clean()
+
+	rt := libcontainer.New(libcontainer.RuntimeOptions{Root: root})
+	if _, err := rt.Run(context.Background(), libcontainer.CreateOptions{ID: "web1", Bundle: bundle, Detach: true}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = rt.Delete("web1", true) }()
+	limit := int64(20)
+	err := errors.Join(
+		rt.Pause("web1"),
+		rt.Update("web1", libcontainer.UpdateOptions{Resources: &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &limit}}}),
+		rt.Resume("web1"),
+	)
+	stats, serr := rt.Stats("web1")
+	if err = errors.Join(err, serr); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(stats.Pids.Current, "of", stats.Pids.Limit)
+	// Output: 1 of 20
 }
 
 // All that is wrong with a bundle, and what kind of error it is.

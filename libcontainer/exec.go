@@ -4,10 +4,12 @@ package libcontainer
 // conversation with its joiner, exec_process.go what it is to be.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"rt/libcontainer/spec"
 	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
+	"rt/nsenter"
 )
 
 // ExecOptions are the choices of Exec.
@@ -33,9 +36,15 @@ type ExecOptions struct {
 	ProcessFile string
 	Override    ProcessOverride
 
+	// ConsoleSocket and PidfdSocket are listening unix sockets: the first
+	// gets the master of the process's terminal, the second its pidfd.
 	ConsoleSocket string
 	PidfdSocket   string
-	PidFile       string
+	// PidFile is written with the process's pid once its program runs.
+	PidFile string
+	// Stdin, Stdout and Stderr are those of the process; nil is the calling
+	// process's fd 0, 1 or 2. With a terminal nothing but the joiner has them.
+	Stdin, Stdout, Stderr *os.File
 	// PreserveFds more fds, from 3 on, reach the process.
 	PreserveFds int
 	// Cgroups are cgroups below the container's that are there already:
@@ -79,10 +88,14 @@ type ExecResult struct {
 }
 
 // Exec runs a process in the container. In the foreground it forwards signals
-// and the terminal and returns the process's status. Errors:
+// and the terminal and returns the process's status. When ctx ends a process in
+// the foreground is killed; a detached one only until its program runs. Errors:
 // fault.ErrNotExist, fault.ErrPaused, spec.Errors for a wrong process, or what
 // kept the program from being executed; nothing is left in the container then.
-func (r *Runtime) Exec(o ExecOptions) (ExecResult, error) {
+func (r *Runtime) Exec(ctx context.Context, o ExecOptions) (ExecResult, error) {
+	if nsenter.InInit() {
+		return ExecResult{}, notHandedOver()
+	}
 	if o.Detach {
 		o.Attach = nil
 	}
@@ -91,39 +104,108 @@ func (r *Runtime) Exec(o ExecOptions) (ExecResult, error) {
 		return ExecResult{}, err
 	}
 	defer x.close()
+	stop := context.AfterFunc(ctx, x.kill)
+	defer stop()
 	if err := x.start(); err != nil {
 		x.undo()
-		return ExecResult{}, err
+		return ExecResult{}, x.ended(ctx, err)
 	}
 	result := ExecResult{Pid: x.born.pid}
 	if o.Detach {
+		x.leave()
 		return result, nil
 	}
 	status, err := x.wait()
 	x.detach()
 	if err != nil {
-		return result, fault.New("wait", "pid "+strconv.Itoa(x.born.pid), "waitid", err)
+		return result, fault.New("wait", "pid "+strconv.Itoa(result.Pid), "waitid", err)
 	}
 	result.Status = exitCode(status)
-	x.explainEnd(result.Status)
-	return result, nil
+	if result.Status == 128+int(syscall.SIGKILL) {
+		err = x.ended(ctx, nil)
+	}
+	if err == nil {
+		x.explainEnd(result.Status)
+	}
+	return result, err
+}
+
+// ended is the error of an exec: that of its context, if that is over.
+func (x *execution) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fault.New("", x.opts.ID, "killed", ctx.Err())
+	}
+	return err
 }
 
 // wait passes signals on until the process has ended, and reaps it.
 func (x *execution) wait() (syscall.WaitStatus, error) {
+	pidfd := x.born.pidfd
 	if x.opts.Signals != nil {
-		done := make(chan struct{})
-		defer close(done)
-		go forward(x.opts.Signals, x.born.pidfd, done)
+		done, gone := make(chan struct{}), make(chan struct{})
+		defer func() { close(done); <-gone }() // before the pidfd's number is somebody else's
+		go func() {
+			defer close(gone)
+			forward(x.opts.Signals, pidfd, done)
+		}()
 	}
 	if x.opts.Relay != nil {
-		if err := x.opts.Relay.untilDead(x.born.pidfd); err != nil {
+		if err := x.opts.Relay.untilDead(pidfd); err != nil {
 			return 0, err
 		}
 	}
-	status, err := sys.Reap(x.born.pidfd)
+	reap := sys.Reap
+	if !x.rt.opts.Standalone {
+		reap = sys.ReapParked
+	}
+	status, err := reap(pidfd)
+	x.mu.Lock()
 	x.born.reaped = true
+	x.mu.Unlock()
 	return status, err
+}
+
+// leave has a detached process reaped when it ends. A process that is for this
+// call alone ends before, and leaves that to others.
+func (x *execution) leave() {
+	if x.rt.opts.Standalone {
+		return
+	}
+	born := x.take(&x.born)
+	go func() {
+		_, _ = sys.ReapParked(born.pidfd)
+		sys.Close(born.pidfd)
+	}()
+}
+
+// kill ends what there is of the process. It may be called at any time.
+func (x *execution) kill() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.killed = true
+	for _, c := range []*child{x.joiner, x.born} {
+		if c != nil && !c.reaped {
+			_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+		}
+	}
+}
+
+// take takes a child out of kill's reach: its pidfd may be closed then.
+func (x *execution) take(from **child) *child {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := *from
+	*from = nil
+	return c
+}
+
+func (x *execution) put(into **child, c *child) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	*into = c
+	if x.killed { // the context was over before there was anybody to kill
+		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+	}
 }
 
 // execution is one process on its way. Fds are plan.None when not open.
@@ -140,8 +222,10 @@ type execution struct {
 	cgroup  cgroups.Record
 	dirs    []string // to go to
 
-	init    int // pidfd of the container's
-	sock    int // to the joiner
+	init    int        // pidfd of the container's
+	sock    int        // to the joiner
+	mu      sync.Mutex // for what kill uses: killed, joiner and born
+	killed  bool
 	joiner  *child
 	born    *child
 	console *console
@@ -297,9 +381,8 @@ func (x *execution) lateScheduler() error {
 // its joiner.
 func (x *execution) undo() {
 	x.detach()
-	if x.born != nil {
-		x.end(x.born)
-		x.born = nil
+	if born := x.take(&x.born); born != nil {
+		x.end(born)
 	}
 }
 
@@ -318,11 +401,11 @@ func (x *execution) end(c *child) {
 
 // close ends the joiner, if it is there still, and closes what is open.
 func (x *execution) close() {
-	if x.joiner != nil {
-		x.end(x.joiner)
+	if joiner := x.take(&x.joiner); joiner != nil {
+		x.end(joiner)
 	}
-	if x.born != nil {
-		sys.Close(x.born.pidfd)
+	if born := x.take(&x.born); born != nil {
+		sys.Close(born.pidfd)
 	}
 	if x.console != nil {
 		x.console.close()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,25 +38,28 @@ func (x *execution) spawn() error {
 			WithHint("a /proc must be mounted where rt runs")
 	}
 	defer sys.Close(exe)
-	files, err := inheritedFiles([3]*os.File{}, x.opts.PreserveFds, theirs)
+	files, err := inheritedFiles([3]*os.File{x.opts.Stdin, x.opts.Stdout, x.opts.Stderr}, x.opts.PreserveFds, theirs)
 	if err != nil {
 		return err
 	}
-	// What the caller of rt has left open on exec must not reach it.
-	if err := sys.CloseFrom(3 + x.opts.PreserveFds); err != nil {
-		return fault.New("init", "", "close_range", err)
-	}
-	if a := x.spec.Process.ExecCPUAffinity; a != nil && a.Initial != "" {
-		// Of this thread, which the joiner is a clone of.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := setInitialAffinity(a.Initial); err != nil {
-			return err
+	placed := false
+	start := func() {
+		if placed, err = x.startJoiner(exe, theirs, files); err != nil {
+			err = explainSpawn(err, planner.Namespaces{}, nil)
 		}
 	}
-	placed, err := x.startJoiner(exe, theirs, files)
+	if a := x.spec.Process.ExecCPUAffinity; a != nil && a.Initial != "" {
+		// Of the thread that the joiner is a clone of.
+		sys.OnOwnThread(func() {
+			if err = setInitialAffinity(a.Initial); err == nil {
+				start()
+			}
+		})
+	} else {
+		start()
+	}
 	if err != nil {
-		return explainSpawn(err, planner.Namespaces{}, nil)
+		return err
 	}
 	if err := x.raise(); err != nil {
 		return err
@@ -84,26 +86,39 @@ func setInitialAffinity(list string) error {
 // paused one the child would not come to its execve, for which we wait.
 func (x *execution) startJoiner(exe, sock int, files []uintptr) (placed bool, err error) {
 	target := len(files) - 1
+	s := sys.Spawn{
+		Exe: exe, Argv: []string{"rt", "init"}, Env: []string{nsenter.JoinEnv(target)},
+		Files: files, CgroupFd: plan.None,
+	}
 	if len(x.cgroup.Paths) == 1 && x.cgroup.Paths[""] != "" && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) {
 		if fd, err := cgroups.OpenDir(x.dirs[0]); err == nil {
 			defer sys.Close(fd)
-			s := sys.Spawn{
-				Exe: exe, Argv: []string{"rt", "init"}, Env: []string{nsenter.JoinEnv(target)},
-				Files: files, CgroupFd: fd,
-			}
+			s.CgroupFd = fd
 			if pid, pidfd, err := s.Start(); err == nil {
-				x.joiner = &child{pid: pid, pidfd: pidfd}
+				x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
 				return true, nil
 			}
+			s.CgroupFd = plan.None
 		}
 	}
-	sys.RestoreNofile() // for the joiner; Go would do it in its own fork
+	placed = len(x.dirs) == 0
+	if o := x.opts; !x.rt.opts.Standalone || o.Stdin != nil || o.Stdout != nil || o.Stderr != nil {
+		pid, pidfd, err := s.Start()
+		if err == nil {
+			x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
+		}
+		return placed, err
+	}
+	// With fewer system calls, for a process of which nothing is needed later:
+	// its limit is lowered for the joiner, as Go would do in its own fork.
+	sys.RestoreNofile()
 	pid, pidfd, mask, err := nsenter.SpawnJoiner(exe, sock, target)
 	if err != nil {
 		return false, err
 	}
-	x.joiner, x.mask = &child{pid: pid, pidfd: pidfd}, &mask
-	return len(x.dirs) == 0, nil
+	x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
+	x.mask = &mask
+	return placed, nil
 }
 
 // raise does what needs the privileges of the host: it goes over to the child.
@@ -252,10 +267,11 @@ func (x *execution) awaitBirth() error {
 				return err
 			}
 		case nsenter.AnswerBorn:
-			x.born = &child{pid: a.Pid, pidfd: a.Fds[0]}
 			// The kernel's word, not the message's: for a moment the child had
 			// its socket too, and who may trace it could have used that.
-			if x.born.pid, err = sys.PidfdPid(x.born.pidfd); err != nil {
+			pid, err := sys.PidfdPid(a.Fds[0])
+			x.put(&x.born, &child{pid: pid, pidfd: a.Fds[0]})
+			if err != nil {
 				sys.CloseAll(a.Fds[1:])
 				return fault.New("init", "", "read the pid of the process", err)
 			}
@@ -293,9 +309,9 @@ func (x *execution) handOver(a nsenter.Answer) error {
 
 // reapJoiner: its work is done when the child has executed.
 func (x *execution) reapJoiner() error {
-	_, err := sys.Reap(x.joiner.pidfd)
-	sys.Close(x.joiner.pidfd)
-	x.joiner = nil
+	joiner := x.take(&x.joiner)
+	_, err := sys.Reap(joiner.pidfd)
+	sys.Close(joiner.pidfd)
 	return err
 }
 
@@ -355,7 +371,9 @@ func (x *execution) explainDeath(err error) error {
 	if werr != nil {
 		return fault.New("init", "", "waitid", werr)
 	}
+	x.mu.Lock()
 	x.joiner.reaped = true
+	x.mu.Unlock()
 	e := fault.New("init", "", "", fmt.Errorf("died before the process had started: %s", describe(status)))
 	if x.c.cg != nil && status.Signaled() {
 		if n, err := x.c.cg.OOMKills(); err == nil && n > 0 {

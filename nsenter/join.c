@@ -634,6 +634,9 @@ __attribute__((constructor)) static void join(int argc, char **args)
 	if (!env || argc < 2 || strcmp(args[1], "init") != 0)
 		return;
 	sock = atoi(env);
+	/* What who started us has left open on exec is not ours, nor the program's. */
+	if (syscall(SYS_close_range, (unsigned)sock + 1, ~0u, 0) != 0)
+		fail(-1, errno, 0);
 	for (;;) {
 		receive();
 		for (uint32_t i = 0; i < request.count; i++) {

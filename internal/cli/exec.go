@@ -86,7 +86,7 @@ is status 255.`,
 			}
 			if err == nil {
 				var result libcontainer.ExecResult
-				result, err = a.rt.Exec(o)
+				result, err = a.rt.Exec(c.Context, o)
 				a.status = result.Status
 			}
 			if err != nil {

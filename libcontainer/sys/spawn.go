@@ -78,7 +78,7 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
 		return pid, pidfd, err
 	}
-	onOwnThread(func() {
+	OnOwnThread(func() {
 		for i, ns := range s.Join {
 			if errno := unix.Setns(ns.Fd, ns.Flag); errno != nil {
 				err = &JoinError{i, errno}
@@ -90,16 +90,16 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 	return pid, pidfd, err
 }
 
-// onOwnThread runs do on a thread that ends with it, whatever do has done to
+// OnOwnThread runs do on a thread that ends with it, whatever do has done to
 // the thread. It is never the process's main thread: that one cannot end, and
 // /proc/PID shows its namespaces as the whole process's.
-func onOwnThread(do func()) {
+func OnOwnThread(do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() {
-			onOwnThread(do) // this thread is taken, so another comes
+			OnOwnThread(do) // this thread is taken, so another comes
 			runtime.UnlockOSThread()
 			return
 		}
