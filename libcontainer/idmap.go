@@ -48,6 +48,34 @@ func ownOnly(m []specs.LinuxIDMapping, id int) bool {
 	return len(m) == 1 && m[0].Size == 1 && m[0].HostID == uint32(id)
 }
 
+// joinedIDMaps puts the mappings of an existing user namespace into the spec,
+// which need not know them: what the planner does depends on the ids there are.
+// init is in the namespace.
+func (l *launch) joinedIDMaps() error {
+	if joined := l.ns.Has &^ l.ns.New; joined&unix.CLONE_NEWUSER == 0 {
+		return nil
+	}
+	for _, m := range []struct {
+		file string
+		list *[]specs.LinuxIDMapping
+	}{{"uid_map", &l.spec.Linux.UIDMappings}, {"gid_map", &l.spec.Linux.GIDMappings}} {
+		path := fmt.Sprintf("/proc/%d/%s", l.init.pid, m.file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return fault.New("user namespace", path, "read", errors.Unwrap(err))
+		}
+		*m.list = nil
+		for line := range strings.Lines(string(text)) {
+			var one specs.LinuxIDMapping
+			if _, err := fmt.Sscan(line, &one.ContainerID, &one.HostID, &one.Size); err != nil {
+				return fault.New("user namespace", path, "parse "+strings.TrimSpace(line), err)
+			}
+			*m.list = append(*m.list, one)
+		}
+	}
+	return nil
+}
+
 func mapText(mappings []specs.LinuxIDMapping) string {
 	var b strings.Builder
 	for _, m := range mappings {

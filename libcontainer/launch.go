@@ -222,6 +222,9 @@ func (l *launch) converse() error {
 	if err := l.enterSubgroup(); err != nil {
 		return err
 	}
+	if err := l.joinedIDMaps(); err != nil {
+		return err
+	}
 	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())
 	if err != nil {
 		return err
