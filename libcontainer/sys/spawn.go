@@ -66,9 +66,11 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		}
 	}
 	exe := s.Exe
-	if exe < len(s.Files) {
-		// The child's own file of that number would take its place.
-		if exe, err = unix.FcntlInt(uintptr(exe), unix.F_DUPFD_CLOEXEC, len(s.Files)); err != nil {
+	if above := s.above(); exe < len(s.Files) || exe >= above {
+		// Out of the way of the child's own files, and of those that Go
+		// moves aside in the child without a look at what is there: its
+		// pipe, and each file in the place of another one.
+		if exe, err = unix.FcntlInt(uintptr(exe), unix.F_DUPFD_CLOEXEC, above+len(s.Files)+1); err != nil {
 			return -1, -1, err
 		}
 		defer Close(exe)
@@ -88,6 +90,16 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
 	})
 	return pid, pidfd, err
+}
+
+// above is the first number above all of the files, where they are and where
+// they are to be.
+func (s *Spawn) above() int {
+	top := len(s.Files)
+	for _, fd := range s.Files {
+		top = max(top, int(fd)+1)
+	}
+	return top
 }
 
 // OnOwnThread runs do on a thread that ends with it, whatever do has done to

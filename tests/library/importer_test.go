@@ -48,6 +48,7 @@ func importer(t *testing.T) string {
 // does not hand over to init is told so: by the library that it comes back to,
 // by its parent when it ends, and when it hangs.
 func TestImporter(t *testing.T) {
+	harness.Need(t, "go")
 	program := importer(t)
 	d := newDaemon(t, harness.Spec("sh", "-c", "hostname; exit 5"))
 	const forget = "/tmp/rt-importer-forget"
