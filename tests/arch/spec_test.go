@@ -15,11 +15,6 @@ import (
 
 const specPage = "../../docs/spec.md"
 
-// elsewhere are properties that docs/spec.md does not speak of.
-func elsewhere() []string {
-	return []string{"process.execCPUAffinity"}
-}
-
 // testRooms are the directories of the packages that docs/spec.md names.
 func testRooms() map[string]string {
 	return map[string]string{
@@ -97,9 +92,6 @@ func TestSpecPageNamesTests(t *testing.T) {
 func TestSpecPageIsWhole(t *testing.T) {
 	var want []string
 	properties("", reflect.TypeFor[specs.Spec](), &want)
-	want = slices.DeleteFunc(want, func(path string) bool {
-		return slices.ContainsFunc(elsewhere(), func(e string) bool { return path == e || strings.HasPrefix(path, e+".") })
-	})
 	if len(want) < 150 {
 		t.Fatalf("only %d properties: %q", len(want), want)
 	}
