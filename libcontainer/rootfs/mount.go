@@ -60,24 +60,40 @@ func refused(m *plan.Mount, err error) *fault.Error {
 // place gives the detached mount its propagation, moves it onto fd, and keeps
 // or closes it.
 func (r *Root) place(i int, m *plan.Mount, mount, fd int) error {
-	for _, flags := range m.Propagation {
-		if err := setPropagation(mount, flags); err != nil {
-			sys.Close(mount)
-			return mountFault(m, "set its propagation", err)
-		}
+	if err := propagate(m, mount); err != nil {
+		sys.Close(mount)
+		return err
 	}
 	return r.attachAndKeep(i, m, mount, fd)
 }
 
-func (r *Root) attachAndKeep(i int, m *plan.Mount, mount, fd int) error {
-	if err := sys.AttachFd(mount, fd); err != nil {
-		if errors.Is(err, unix.EINVAL) && !sameKind(mount, fd) {
-			err = unix.ENOTDIR // move_mount has one word for everything
+func propagate(m *plan.Mount, mount int) error {
+	for _, flags := range m.Propagation {
+		if err := setPropagation(mount, flags); err != nil {
+			return mountFault(m, "set its propagation", err)
 		}
+	}
+	return nil
+}
+
+func (r *Root) attachAndKeep(i int, m *plan.Mount, mount, fd int) error {
+	if err := attach(m, mount, fd); err != nil {
 		sys.Close(mount)
-		return refused(m, err)
+		return err
 	}
 	return r.keep(i, m, mount)
+}
+
+// attach moves the detached mount onto fd.
+func attach(m *plan.Mount, mount, fd int) error {
+	err := sys.AttachFd(mount, fd)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, unix.EINVAL) && !sameKind(mount, fd) {
+		err = unix.ENOTDIR // move_mount has one word for everything
+	}
+	return refused(m, err)
 }
 
 func sameKind(a, b int) bool {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -77,6 +78,27 @@ func DecodeResources(data []byte, name string) (*specs.LinuxResources, error) {
 		return nil, err
 	}
 	return &r, nil
+}
+
+// DecodeMounts parses data, a JSON array in the form of mounts in a
+// configuration, or an object with it under that name.
+func DecodeMounts(data []byte, name string) ([]specs.Mount, error) {
+	var s struct {
+		Mounts *[]specs.Mount `json:"mounts"`
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
+		if whole := slices.Concat([]byte(`{"mounts":`), data, []byte("}")); json.Valid(data) || !json.Valid(whole) {
+			data = whole
+		}
+	}
+	if err := decode(data, name, &s); err != nil {
+		return nil, err
+	}
+	if s.Mounts == nil {
+		return nil, fault.New("config", name, "", errors.New("has no mounts")).
+			WithHint(`it is a JSON array of mounts as in config.json, or an object with one under "mounts"`)
+	}
+	return *s.Mounts, nil
 }
 
 // Read returns the content of the configuration file at path; see Load. It goes

@@ -269,3 +269,15 @@ func TestLoadProcess(t *testing.T) {
 		}
 	}
 }
+
+func TestDecodeMounts(t *testing.T) {
+	for text, want := range map[string]int{
+		`[]`: 0, ` [{"destination": "/a"}]`: 1, `{"mounts": [{"destination": "/a"}, {}]}`: 2,
+		`{}`: -1, `[`: -1, `{"mounts": 3}`: -1, `[{"destination": 1}]`: -1, `[]]`: -1, `[],"mounts":[{}]`: -1,
+	} {
+		got, err := DecodeMounts([]byte(text), "file")
+		if (err != nil) != (want < 0) || err == nil && len(got) != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}

@@ -80,6 +80,22 @@ func ValidateProcess(s *specs.Spec, h *Host) (warnings []string, err error) {
 	return c.warnings, nil
 }
 
+// ValidateMounts is Validate for s.Mounts alone, which are to be added to the
+// container of s.
+func ValidateMounts(s *specs.Spec) (warnings []string, err error) {
+	c := checker{spec: s, linux: s.Linux}
+	if c.linux == nil {
+		c.linux = &specs.Linux{}
+	}
+	for i := range s.Mounts {
+		c.mount(i, &s.Mounts[i])
+	}
+	if len(c.errs) > 0 {
+		return c.warnings, c.errs
+	}
+	return c.warnings, nil
+}
+
 // checker collects what is wrong. Its methods stand in document order, and so
 // do the errors.
 type checker struct {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/libcontainer/sys"
 )
 
 // recordVersion is the format of state.json. A record of another version is
@@ -52,12 +54,22 @@ type Record struct {
 	// NoNewKeyring: the container's processes keep their caller's session
 	// keyring.
 	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
+	// Mounts are those that were added to the container since it was created,
+	// in their order. One that is recorded may not be there: it is recorded
+	// before it is made.
+	Mounts []Mount `json:"mounts,omitempty"`
 	// Cgroup is the cgroup manager's own record.
 	Cgroup json.RawMessage `json:"cgroup,omitempty"`
 	// IntelRdt is package intelrdt's own record.
 	IntelRdt json.RawMessage `json:"intelRdt,omitempty"`
 	// Hooks are those that run after create: poststart and poststop.
 	Hooks *specs.Hooks `json:"hooks,omitempty"`
+}
+
+// Mount is one that was added, as it was asked for, and its name.
+type Mount struct {
+	specs.Mount
+	Name sys.MountID `json:"name"`
 }
 
 // Process names a process beyond the reuse of its pid.

@@ -1,0 +1,162 @@
+package rootfs
+
+// live.go makes and removes mounts in a container that runs. The mounts are
+// made detached in the host's namespace, whose paths the sources are. Then a
+// thread of its own enters the container's mount namespace, and there goes on by
+// descriptors alone: the container has everything else in its hands.
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/sys"
+)
+
+// Live is the way into a running container. The fds are the caller's.
+type Live struct {
+	Plan *plan.Rootfs
+	// Root is "/" of the container's init, an O_PATH fd, and NS its mount
+	// namespace.
+	Root, NS int
+	// UID and GID are the container's root as the caller sees it, who is to
+	// own what has to be made.
+	UID, GID uint32
+
+	thread int // sys.ThreadDir
+}
+
+// Detached makes the plan's mounts, detached, with their attributes and ids
+// mapped. initPid is as in [Open]. The fds are the caller's to close, also with
+// an error.
+func Detached(p *plan.Rootfs, initPid int) (fds []int, err error) {
+	var maps userNamespaces
+	defer maps.close()
+	r := Root{plan: p}
+	for i := range p.Mounts {
+		m := &p.Mounts[i]
+		if !m.Bind && (m.LegacyFlags != 0 || len(m.Source) > maxValue || hasLong(m.Data)) {
+			return fds, mountFault(m, "", fmt.Errorf("an option needs mount(2), which makes no detached mounts: %w", unix.EOPNOTSUPP)).
+				WithHint("a value may have 255 bytes; overlay takes lowerdir+ once for each layer")
+		}
+		fd, err := detached(m)
+		if err != nil {
+			if errors.Is(err, unix.EPERM) {
+				return fds, fault.New("", "", "", err).WithHint(privilegeHint)
+			}
+			return fds, err
+		}
+		fds = append(fds, fd)
+		if m.IDMap {
+			if err := maps.apply(m, fd, initPid); err != nil {
+				return fds, err
+			}
+		}
+		if m.Bind {
+			err = r.dressBind(m, fd, true)
+		} else {
+			err = propagate(m, fd)
+		}
+		if err != nil {
+			return fds, err
+		}
+	}
+	return fds, nil
+}
+
+const privilegeHint = "it takes CAP_SYS_ADMIN here and over the container's mount namespace: be the host's root"
+
+// inside runs do on a thread in the container's mount namespace, with a working
+// directory and umask of its own. Paths mean the container's there.
+func (l *Live) inside(do func() error) (err error) {
+	sys.OnOwnThread(func() {
+		if l.thread, err = sys.ThreadDir(); err != nil {
+			err = fault.New("mounts", "/proc/thread-self", "open", err)
+			return
+		}
+		defer sys.Close(l.thread)
+		if err = sys.Unshare(unix.CLONE_FS); err == nil {
+			err = sys.Setns(l.NS, unix.CLONE_NEWNS)
+		}
+		if err != nil {
+			e := fault.New("mounts", "the container's mount namespace", "setns", err)
+			if errors.Is(err, unix.EPERM) {
+				e.Hint = privilegeHint
+			}
+			err = e
+			return
+		}
+		sys.SwapUmask(0)
+		err = do()
+	})
+	return err
+}
+
+// Land moves the plan's mounts, of which fds are the detached ones, to their
+// destinations: all, or with an error none. left says that some could not be
+// taken back.
+func (l *Live) Land(fds []int) (left bool, err error) {
+	err = l.inside(func() error {
+		r := Root{plan: l.Plan, fd: l.Root, dev: plan.None}
+		var err error
+		if r.stat, err = sys.StatFd(l.Root); err != nil {
+			return fault.New("mounts", "root of init", "statx", err)
+		}
+		for i := range fds {
+			if err = l.land(&r, &l.Plan.Mounts[i], fds[i]); err == nil {
+				continue
+			}
+			for i--; i >= 0; i-- {
+				if uerr := sys.UnmountFd(l.thread, fds[i]); uerr != nil {
+					left = true
+					err = fmt.Errorf("%w; and %s stays: %w", err, object(&l.Plan.Mounts[i]), uerr)
+				}
+			}
+			return err
+		}
+		return nil
+	})
+	return left, err
+}
+
+func (l *Live) land(r *Root, m *plan.Mount, mount int) error {
+	changed := false
+	t, err := r.target(m, func() (kind, error) {
+		st, err := sys.StatFd(mount)
+		if err == nil && l.UID != 0 {
+			changed = true
+			err = sys.SetFSIDs(l.UID, l.GID)
+		}
+		if err != nil || isDir(st) {
+			return directory, err
+		}
+		return file, nil
+	})
+	if changed {
+		if back := sys.SetFSIDs(0, 0); err == nil && back != nil {
+			sys.Close(t.fd)
+			return mountFault(m, "setfsuid", back)
+		}
+	}
+	if err != nil {
+		if errors.Is(err, unix.EROFS) {
+			return fault.New("", "", "", err).WithHint("what is not there cannot be made on a read-only root: choose a path that exists")
+		}
+		return err
+	}
+	defer sys.Close(t.fd)
+	if m.DirMode && !t.made {
+		if err := sys.SetMode(mount, uint32(t.stat.Mode&0o7777)); err != nil {
+			return mountFault(m, "chmod", err)
+		}
+	}
+	if m.LateReadOnly {
+		if err := sys.SetMount(mount, sys.MountAttr{Set: unix.MOUNT_ATTR_RDONLY}, false); err != nil {
+			return mountFault(m, "make it read-only", err)
+		}
+	}
+	return attach(m, mount, t.fd)
+}
