@@ -15,7 +15,7 @@ function __rt_ids --description 'containers below the state root of the command 
     rt $root list --quiet 2>/dev/null
 end
 
-set -l commands create delete events exec features help kill list pause ps resume run spec start state stats update wait
+set -l commands create delete events exec features help kill list mounts pause ps resume run spec start state stats update wait
 
 complete -c rt -f
 complete -c rt -s h -l help -d 'show help'
@@ -37,6 +37,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a features -d 'pr
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a help -d 'show the help of a command'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a kill -d 'send a signal to the first process of containers'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a list -d 'list containers'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a mounts -d 'add mounts to a running container, or remove them'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a pause -d 'suspend all processes of a container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a ps -d 'list the processes of a container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a resume -d 'let a paused container go on'
@@ -50,6 +51,9 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a wait -d 'wait f
 
 complete -c rt -n '__fish_seen_subcommand_from help' -a "$commands"
 complete -c rt -n '__fish_seen_subcommand_from delete events exec kill pause ps resume start state stats update wait' -a '(__rt_ids)'
+
+complete -c rt -n '__fish_seen_subcommand_from mounts; and not __fish_seen_subcommand_from add remove' -a 'add remove'
+complete -c rt -n '__fish_seen_subcommand_from mounts; and __fish_seen_subcommand_from add remove' -F -a '(__rt_ids)'
 
 complete -c rt -n '__fish_seen_subcommand_from create run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle of the container'
 complete -c rt -n '__fish_seen_subcommand_from create run' -l config -r -F -d 'read this file instead of config.json'

@@ -116,6 +116,7 @@ func (a *app) commands() []*cli.Command {
 		a.featuresCommand(),
 		a.killCommand(),
 		a.listCommand(),
+		a.mountsCommand(),
 		a.pauseCommand(),
 		a.psCommand(),
 		a.resumeCommand(),

@@ -5,15 +5,12 @@ package cli
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
 
 	"rt/libcontainer"
-	"rt/libcontainer/fault"
 	"rt/libcontainer/spec"
 )
 
@@ -58,7 +55,7 @@ func updateFlags() []cli.Flag {
 func (a *app) update(c *cli.Context, id string) error {
 	o := libcontainer.UpdateOptions{L3CacheSchema: c.String("l3-cache-schema"), MemBwSchema: c.String("mem-bw-schema")}
 	if file := c.String("resources"); file != "" {
-		data, name, err := readResources(file)
+		data, name, err := readInput("--resources", file)
 		if err != nil {
 			return err
 		}
@@ -169,28 +166,4 @@ func plain(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// maxResources is far more than any linux.resources.
-const maxResources = 16 << 20
-
-// readResources reads a file of any kind (a pipe of the shell is one too), or
-// stdin. name is what errors call it.
-func readResources(file string) (data []byte, name string, err error) {
-	in, name := os.Stdin, "standard input"
-	if file != "-" {
-		if in, err = os.Open(file); err != nil {
-			return nil, "", pathFault("--resources", err)
-		}
-		defer in.Close()
-		name = file
-	}
-	data, err = io.ReadAll(io.LimitReader(in, maxResources+1))
-	if err != nil {
-		return nil, "", pathFault("--resources", err)
-	}
-	if len(data) > maxResources {
-		return nil, "", fault.New("--resources", name, "", fmt.Errorf("more than %d MiB", maxResources>>20))
-	}
-	return data, name, nil
 }
