@@ -80,12 +80,34 @@ func (r *Runtime) Update(id string, o UpdateOptions) error {
 	default:
 		return fault.New("", id, "", fault.ErrNotRunning)
 	}
-	err = cg.Set(changes(o.Resources))
+	err = c.setLimits(cg, changes(o.Resources))
 	r.warn(cg.Warnings())
 	if err != nil {
 		return err
 	}
 	return c.updateRdt(o.L3CacheSchema, o.MemBwSchema)
+}
+
+// setLimits sets limits. New device rules are recorded, and those of devices that
+// were added stay.
+func (c *container) setLimits(cg cgroups.Manager, res *specs.LinuxResources) error {
+	if res == nil || res.Devices == nil {
+		return cg.Set(res)
+	}
+	before := c.rec.DeviceRules
+	c.rec.DeviceRules = res.Devices
+	if err := c.dir.Save(c.rec); err != nil {
+		return err
+	}
+	res.Devices = withDevices(res.Devices, c.rec.Devices)
+	err := cg.Set(res)
+	if err != nil {
+		c.rec.DeviceRules = before
+		if serr := c.dir.Save(c.rec); serr != nil {
+			c.rt.log.Warn(serr.Error())
+		}
+	}
+	return err
 }
 
 // changes is res without what clients send for a value they do not have, where

@@ -8,7 +8,7 @@ _rt_ids() {
 
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="create delete events exec features help kill list mounts pause ps resume run spec start state stats update wait"
+	local commands="create delete device events exec features help kill list mounts pause ps resume run spec start state stats update wait"
 	local global="--cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
 	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help"
@@ -90,7 +90,7 @@ _rt() {
 	list) flags="--format --quiet --help" words= ;;
 	spec) flags="--bundle --rootless --help" words= ;;
 	features) flags="--help" words= ;;
-	mounts)
+	mounts | device)
 		flags="--help"
 		case $((COMP_CWORD - i)) in
 		1) words="add remove" ;;

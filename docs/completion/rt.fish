@@ -15,7 +15,7 @@ function __rt_ids --description 'containers below the state root of the command 
     rt $root list --quiet 2>/dev/null
 end
 
-set -l commands create delete events exec features help kill list mounts pause ps resume run spec start state stats update wait
+set -l commands create delete device events exec features help kill list mounts pause ps resume run spec start state stats update wait
 
 complete -c rt -f
 complete -c rt -s h -l help -d 'show help'
@@ -31,6 +31,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -s v -l version -d
 
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a create -d 'create a container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a delete -d 'delete containers'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a device -d 'add devices to a running container, or remove them'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a events -d 'print statistics and OOM kills as they come'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a exec -d 'execute a program in a running container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a features -d 'print what this rt can do'
@@ -52,8 +53,8 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a wait -d 'wait f
 complete -c rt -n '__fish_seen_subcommand_from help' -a "$commands"
 complete -c rt -n '__fish_seen_subcommand_from delete events exec kill pause ps resume start state stats update wait' -a '(__rt_ids)'
 
-complete -c rt -n '__fish_seen_subcommand_from mounts; and not __fish_seen_subcommand_from add remove' -a 'add remove'
-complete -c rt -n '__fish_seen_subcommand_from mounts; and __fish_seen_subcommand_from add remove' -F -a '(__rt_ids)'
+complete -c rt -n '__fish_seen_subcommand_from mounts device; and not __fish_seen_subcommand_from add remove' -a 'add remove'
+complete -c rt -n '__fish_seen_subcommand_from mounts device; and __fish_seen_subcommand_from add remove' -F -a '(__rt_ids)'
 
 complete -c rt -n '__fish_seen_subcommand_from create run' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'bundle of the container'
 complete -c rt -n '__fish_seen_subcommand_from create run' -l config -r -F -d 'read this file instead of config.json'

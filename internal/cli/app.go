@@ -111,6 +111,7 @@ func (a *app) commands() []*cli.Command {
 	return []*cli.Command{
 		a.createCommand(),
 		a.deleteCommand(),
+		a.deviceCommand(),
 		a.eventsCommand(),
 		a.execCommand(),
 		a.featuresCommand(),

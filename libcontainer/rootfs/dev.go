@@ -211,25 +211,32 @@ func (r *Root) bindNode(d *plan.Device, parent int, name string) error {
 	if !isNode(st, d) {
 		return fmt.Errorf("mknod is not allowed here, and the host's %s is another device", d.Path)
 	}
+	_, err = coverNode(d, tree, parent, name)
+	return err
+}
+
+// coverNode binds the node that tree is on the file name, made if missing. was says
+// that the device is there already, and nothing is bound.
+func coverNode(d *plan.Device, tree, parent int, name string) (was bool, err error) {
 	if err := sys.MakeNodeAt(parent, name, unix.S_IFREG|0o644, 0, 0); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("make the file to bind on: %w", err)
+		return false, fmt.Errorf("make the file to bind on: %w", err)
 	}
 	fd, err := sys.OpenIn(parent, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer sys.Close(fd)
 	there, err := sys.StatFd(fd)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if isNode(there, d) {
-		return nil
+		return true, nil
 	}
 	if !isPlaceholder(there) {
-		return errors.New("another file is there already, and it is not that device")
+		return false, errors.New("another file is there already, and it is not that device")
 	}
-	return sys.AttachFd(tree, fd)
+	return false, sys.AttachFd(tree, fd)
 }
 
 // Console binds the terminal's slave on /dev/console. The image's own

@@ -58,6 +58,11 @@ type Record struct {
 	// in their order. One that is recorded may not be there: it is recorded
 	// before it is made.
 	Mounts []Mount `json:"mounts,omitempty"`
+	// Devices are those that were added since.
+	Devices []Device `json:"devices,omitempty"`
+	// DeviceRules are those of the last update that had some; nil: the
+	// configuration's are in force. The rules of Devices come on top.
+	DeviceRules []specs.LinuxDeviceCgroup `json:"deviceRules,omitempty"`
 	// Cgroup is the cgroup manager's own record.
 	Cgroup json.RawMessage `json:"cgroup,omitempty"`
 	// IntelRdt is package intelrdt's own record.
@@ -70,6 +75,18 @@ type Record struct {
 type Mount struct {
 	specs.Mount
 	Name sys.MountID `json:"name"`
+}
+
+// Device is one that was added. Without Made its node was there before. Name is
+// set where the host's node is bound.
+type Device struct {
+	Path   string       `json:"path"` // in the container
+	Type   uint32       `json:"type"` // S_IFCHR or S_IFBLK
+	Major  uint32       `json:"major"`
+	Minor  uint32       `json:"minor"`
+	Access string       `json:"access"`
+	Made   bool         `json:"made,omitempty"`
+	Name   *sys.MountID `json:"name,omitempty"`
 }
 
 // Process names a process beyond the reuse of its pid.
