@@ -67,6 +67,7 @@ func TestConflictingDevice(t *testing.T) {
 
 // In a user namespace nodes are bound from the host.
 func TestDevicesInUserNamespace(t *testing.T) {
+	needRoot(t)
 	_, root := newRoot(t)
 	chownAll(t, root)
 	s := newSpec(root, procMount())

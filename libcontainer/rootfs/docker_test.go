@@ -93,6 +93,7 @@ func TestDockerDefault(t *testing.T) {
 
 // Every variant of a container's life must come up and end at its own root.
 func TestVariants(t *testing.T) {
+	needRoot(t)
 	for name, change := range map[string]func(*job){
 		"no pivot":   func(j *job) { j.Opts.NoPivot = true },
 		"twice":      func(j *job) { j.Twice = true },

@@ -309,12 +309,17 @@ func spawn(kind string, j *job, fds []int) (rep report, err error) {
 	return rep, json.Unmarshal(out.Bytes(), &rep)
 }
 
-// run starts a container and fails the test only when it could not be asked.
-func run(t *testing.T, j *job) report {
+func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: mount namespaces")
 	}
+}
+
+// run starts a container and fails the test only when it could not be asked.
+func run(t *testing.T, j *job) report {
+	t.Helper()
+	needRoot(t)
 	rep, err := startContainer(j)
 	if err != nil {
 		t.Fatal(err)

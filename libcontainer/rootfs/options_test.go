@@ -182,9 +182,7 @@ func inSource(t *testing.T, j *job) report {
 // trySource is inSource for a container that need not come up.
 func trySource(t *testing.T, j *job) report {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("needs root: mount namespaces")
-	}
+	needRoot(t)
 	rep, err := spawn("source", j, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -393,6 +391,7 @@ func TestCopyUp(t *testing.T) {
 // What is mounted in a container reaches the host if, and only if, shared is
 // asked for.
 func TestPropagationToHost(t *testing.T) {
+	needRoot(t)
 	for mode, want := range map[string]bool{"": false, "slave": false, "private": false, "rslave": false, "shared": true, "rshared": true} {
 		base, root := newRoot(t)
 		os.MkdirAll(base+"/vol", 0o755)

@@ -201,9 +201,8 @@ func TestWithoutTheLSM(t *testing.T) {
 
 // TestAppArmor: the program runs under the profile, and init before it did not.
 func TestAppArmor(t *testing.T) {
-	if data, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || data[0] != 'Y' {
-		t.Skip("AppArmor is off")
-	}
+	harness.Root(t)
+	harness.AppArmor(t)
 	parser := harness.Need(t, "apparmor_parser")
 	profile := filepath.Join(t.TempDir(), "profile")
 	text := "profile rt-e2e-test flags=(attach_disconnected,mediate_deleted) {\n file,\n capability,\n signal,\n deny /secret r,\n}\n"
