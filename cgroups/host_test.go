@@ -815,10 +815,25 @@ func testLimitsV2(t *testing.T) {
 	}
 	memory(ptr(int64(-1)), nil)
 	check("lifted", map[string]string{"memory.max": "max", "memory.swap.max": "max"})
-	spawn(t, m, "wait")
-	err = m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
-	if used, _ := parseUint(value(t, m, "", "memory.current")); used > 4096 && err == nil {
+	fill(t, m)
+	if err := m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}}); err == nil {
 		t.Error("checkBeforeUpdate lets a limit below the usage pass")
 	}
 	check("checked", map[string]string{"memory.max": "max"})
+}
+
+// fill charges a mebibyte of page cache to the cgroup.
+func fill(t *testing.T, m Manager) {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", "read x; head -c 1048576 /dev/zero >"+filepath.Join(t.TempDir(), "cache")+"; echo filled")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	must(t, cmd.Start())
+	must(t, m.Attach(cmd.Process.Pid))
+	must(t, stdin.Close())
+	if err := cmd.Wait(); err != nil || out.String() != "filled\n" {
+		t.Fatalf("%v, %q", err, out.String())
+	}
 }

@@ -130,6 +130,9 @@ func (v *victim) inside(t *testing.T, c *harness.Container) {
 	}
 }
 
+// alike counts the cases of [both].
+var alike int
+
 // both plays one attack for run and for create. The container may start or
 // be refused: it may only not get out. Its program reads what it can.
 func both(t *testing.T, prepare func(t *testing.T, c *harness.Container, v *victim)) {
@@ -137,7 +140,11 @@ func both(t *testing.T, prepare func(t *testing.T, c *harness.Container, v *vict
 write='for d in /dev /dev/pts /proc /sys /data; do touch $d/made-by-container; mkdir $d/dir-by-container; echo x > $d/secret; done'
 timeout 1 sh -c "$read" 2>&-; timeout 1 sh -c "$write" 2>&-; true`
 	for _, command := range []string{"run", "create"} {
+		alike++
 		t.Run(command, func(t *testing.T) {
+			if !harness.Some(alike) {
+				t.Skip("time is missing for more than every fifth of these cases on a slow machine")
+			}
 			v := newVictim(t)
 			c := harness.New(t, harness.Spec("sh", "-c", script))
 			prepare(t, c, v)
@@ -222,11 +229,8 @@ func TestMountPoints(t *testing.T) {
 // TestDevWithoutMount: the image's own /dev is used, and holds traps where
 // the runtime makes nodes, links, the console and pts.
 func TestDevWithoutMount(t *testing.T) {
-	for i, path := range []string{"/dev/null", "/dev/console", "/dev/pts", "/dev/ptmx", "/dev/fd", "/dev/stdin", "/dev/shm", "/dev/mine"} {
-		for j, s := range shapes() {
-			if !harness.Some(i + j) {
-				continue
-			}
+	for _, path := range []string{"/dev/null", "/dev/console", "/dev/pts", "/dev/ptmx", "/dev/fd", "/dev/stdin", "/dev/shm", "/dev/mine"} {
+		for _, s := range shapes() {
 			t.Run(strings.TrimPrefix(path, "/dev/")+"/"+s.name, func(t *testing.T) {
 				both(t, func(t *testing.T, c *harness.Container, v *victim) {
 					plant(t, c, v, s, path)

@@ -1,4 +1,4 @@
-// Suite runs built test binaries one after another where there is no Go, as
+// Suite runs built test binaries where there is no Go, as
 // `go test` does elsewhere, and is stricter: every test that a binary lists
 // has to run to its end, and may be skipped only for want of something that
 // this world is known not to have. Each test is reported as it ends; the last
@@ -25,7 +25,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.world, "world", "root", "what this run is called, here and in the -lacks file")
 	flag.StringVar(&o.run, "run", ".", "run the tests whose names match this")
-	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "of one binary")
+	flag.DurationVar(&o.timeout, "timeout", 20*time.Minute, "of one binary")
 	list := flag.String("packages", "", "file of lines: import path, test binary, directory")
 	only := flag.String("only", ".", "the packages whose import paths match this")
 	missing := flag.String("lacks", "", "file of lines: world, regular expression of the skips it may have")
@@ -68,22 +68,22 @@ func suite(o options, list, only, missing, counts string, parallel int) (int, er
 
 // runAll runs the packages in their order, some at a time.
 func runAll(o options, packages []pkg, parallel int) totals {
-	queue := make(chan pkg)
+	queue := make(chan job)
 	var mu sync.Mutex
 	var all totals
 	var workers sync.WaitGroup
 	for range max(parallel, 1) {
 		workers.Go(func() {
-			for p := range queue {
-				out := o.test(p)
+			for j := range queue {
+				out := o.test(j)
 				mu.Lock()
 				all.add(out)
 				mu.Unlock()
 			}
 		})
 	}
-	for _, p := range packages {
-		queue <- p
+	for _, j := range o.jobs(packages) {
+		queue <- j
 	}
 	close(queue)
 	workers.Wait()

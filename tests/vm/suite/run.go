@@ -13,7 +13,35 @@ import (
 	"time"
 )
 
-// outcome is a package that was run.
+// job is a package's tests, or a part of them.
+type job struct {
+	pkg   pkg
+	names []string
+	err   error // of listing them
+}
+
+// jobs lists the tests of each package. A package of many is split in two, for
+// the processors to share.
+func (o options) jobs(packages []pkg) []job {
+	const many = 80
+	var all []job
+	for _, p := range packages {
+		listed, err := exec.Command(p.binary, "-test.list", o.run).Output()
+		names := tests(string(listed))
+		if err != nil || len(names) <= many {
+			all = append(all, job{p, names, err})
+			continue
+		}
+		var half [2][]string
+		for i, name := range names {
+			half[i%2] = append(half[i%2], name)
+		}
+		all = append(all, job{p, half[0], nil}, job{p, half[1], nil})
+	}
+	return all
+}
+
+// outcome is a job that was run.
 type outcome struct {
 	pkg    pkg
 	record *record
@@ -21,21 +49,19 @@ type outcome struct {
 	took   time.Duration
 }
 
-// test runs the tests of a package and reports each as it ends.
-func (o options) test(p pkg) outcome {
-	begin := time.Now()
+// test runs the tests of a job and reports each as it ends.
+func (o options) test(j job) outcome {
+	begin, p := time.Now(), j.pkg
 	out := outcome{pkg: p, record: newRecord()}
-	listed, err := exec.Command(p.binary, "-test.list", o.run).Output()
-	if err != nil {
-		out.broken = append(out.broken, fmt.Sprintf("its tests cannot be listed: %v", err))
+	if j.err != nil {
+		out.broken = append(out.broken, fmt.Sprintf("its tests cannot be listed: %v", j.err))
 	}
-	names := tests(string(listed))
-	if len(names) > 0 {
-		if err := o.stream(p, out.record); err != nil {
+	if len(j.names) > 0 {
+		if err := o.stream(j, out.record); err != nil {
 			out.broken = append(out.broken, err.Error())
 		}
 	}
-	out.broken = append(out.broken, out.record.missing(names)...)
+	out.broken = append(out.broken, out.record.missing(j.names)...)
 	for _, t := range out.record.results {
 		if t.status == skipped && !o.lacks.allows(t.reason) {
 			out.broken = append(out.broken, fmt.Sprintf("%s skips, and this world is not known to lack it: %s", t.name, t.reason))
@@ -49,12 +75,13 @@ func (o options) test(p pkg) outcome {
 }
 
 // stream runs the binary and feeds what it prints to the record.
-func (o options) stream(p pkg, r *record) error {
+func (o options) stream(j job, r *record) error {
+	p, run := j.pkg, "^("+strings.Join(j.names, "|")+")$"
 	// The binary ends itself, with the stacks of all goroutines; this is for
 	// one that cannot.
 	ctx, cancel := context.WithTimeout(context.Background(), o.timeout+time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.binary, "-test.v=test2json", "-test.run", o.run, "-test.timeout", o.timeout.String())
+	cmd := exec.CommandContext(ctx, p.binary, "-test.v=test2json", "-test.run", run, "-test.timeout", o.timeout.String())
 	cmd.Dir = p.dir
 	read, write, err := os.Pipe()
 	if err != nil {

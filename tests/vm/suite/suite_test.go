@@ -93,6 +93,24 @@ func TestLacks(t *testing.T) {
 	}
 }
 
+// TestJobs: no test is lost where a package is split.
+func TestJobs(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "a.test")
+	if err := os.WriteFile(binary, []byte("#!/bin/sh\nseq -f Test%03g 1 101\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	jobs := options{run: "."}.jobs([]pkg{{path: "rt/a", binary: binary}})
+	seen := map[string]int{}
+	for _, j := range jobs {
+		for _, name := range j.names {
+			seen[name]++
+		}
+	}
+	if len(jobs) != 2 || len(seen) != 101 || seen["Test001"] != 1 || seen["Test101"] != 1 {
+		t.Errorf("%d jobs, %d tests: %v", len(jobs), len(seen), seen)
+	}
+}
+
 // TestSuite runs binaries that are shell scripts.
 func TestSuite(t *testing.T) {
 	for _, test := range []struct {
@@ -113,7 +131,11 @@ func TestSuite(t *testing.T) {
 				t.Fatal(err)
 			}
 			o := options{world: "root", run: ".", timeout: time.Minute}
-			out := o.test(pkg{path: "rt/a", binary: binary, dir: dir})
+			jobs := o.jobs([]pkg{{path: "rt/a", binary: binary, dir: dir}})
+			if len(jobs) != 1 {
+				t.Fatalf("%d jobs", len(jobs))
+			}
+			out := o.test(jobs[0])
 			var sum totals
 			sum.add(out)
 			if sum.passed != test.passed || sum.failed != test.failed || len(out.broken) != test.broken {
