@@ -75,6 +75,7 @@ func subordinate(t *testing.T, text string) {
 const maps = "id -u; id -g; cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '; "
 
 func TestDefaultIDMaps(t *testing.T) {
+	harness.Root(t)
 	t.Run("nobody without ranges", func(t *testing.T) {
 		subordinate(t, "somebody:1:2\n")
 		c := harness.New(t, sh(maps+"cat /proc/self/setgroups"))
@@ -271,6 +272,7 @@ func TestFileSystemsOfTheHost(t *testing.T) {
 
 // TestNoUserRanges: what is missing is named, with what to do.
 func TestNoUserRanges(t *testing.T) {
+	harness.Root(t)
 	harness.Need(t, "newuidmap", "newgidmap")
 	for _, test := range []struct{ name, subids string }{{"none", ""}, {"another's", "daemon:300000:65536\n"}, {"too short", "nobody:300000:5\n"}} {
 		t.Run(test.name, func(t *testing.T) {
