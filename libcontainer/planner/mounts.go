@@ -147,6 +147,12 @@ func planMount(i int, s *specs.Mount, linux *specs.Linux, f Facts, o Options) (p
 		return m, wrongMount(i, "type", "must be set", `for a bind mount, add "bind" or "rbind" to its options`)
 	case "cgroup":
 		m.Cgroup = cgroupMount(hasNamespaces(linux)&unix.CLONE_NEWCGROUP != 0, f.Cgroup)
+	case "cgroup2":
+		// Mounted in the host's cgroup namespace, it would take nsdelegate and
+		// the host's other options from the whole hierarchy (cgroups(7)).
+		if f.Cgroup.V2 && hasNamespaces(linux)&unix.CLONE_NEWCGROUP == 0 {
+			m.Cgroup = cgroupMount(false, f.Cgroup)
+		}
 	case "devpts":
 		m.Data = mappedGid(m.Data, linux)
 	}

@@ -68,6 +68,34 @@ func docker() *specs.Spec {
 	}
 }
 
+// TestCgroup2Mount: on pure v2 a cgroup2 mount of the host's cgroup namespace
+// is a bind of the container's own directory, else a mount of its own.
+func TestCgroup2Mount(t *testing.T) {
+	for _, test := range []struct {
+		private bool
+		facts   CgroupFacts
+		want    *plan.CgroupMount
+	}{
+		{false, v2(), &plan.CgroupMount{V2: true, Bind: true, BindSource: "/sys/fs/cgroup/web"}},
+		{true, v2(), nil},
+		{false, v1(), nil},
+	} {
+		s := docker()
+		s.Mounts = []specs.Mount{{Destination: "/sys/fs/cgroup", Type: "cgroup2", Source: "cgroup"}}
+		s.Linux = namespaced(specs.MountNamespace)
+		if test.private {
+			s.Linux = namespaced(specs.MountNamespace, specs.CgroupNamespace)
+		}
+		r, err := Rootfs(s, Facts{Cgroup: test.facts}, Options{Bundle: "/b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, r.Mounts[0].Cgroup); diff != "" {
+			t.Errorf("private %v: (-want +got)\n%s", test.private, diff)
+		}
+	}
+}
+
 func TestRootfsGolden(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts  Facts
