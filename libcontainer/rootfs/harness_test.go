@@ -285,7 +285,9 @@ func spawn(kind string, j *job, fds []int) (rep report, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	flags := uintptr(namespaces)
 	if j.Plan != nil && !j.Plan.NewMountNS {
-		flags = 0
+		// A cgroup2 mounted in the first cgroup namespace takes nsdelegate and
+		// its like from the host's.
+		flags = unix.CLONE_NEWCGROUP
 	}
 	if kind != "container" {
 		flags = unix.CLONE_NEWNS

@@ -117,7 +117,7 @@ func (r *record) below(name string) []string {
 	var out []string
 	for _, t := range r.results {
 		if t.name == name || strings.HasPrefix(t.name, name+"/") {
-			if t.status != passed || t.name == name {
+			if t.status == failed || t.status == running || t.name == name {
 				out = append(out, t.output...)
 			}
 		}
