@@ -181,6 +181,7 @@ func TestRefusals(t *testing.T) {
 // A neighbour that shares the image swaps directories and links while the
 // mounts are made.
 func TestRace(t *testing.T) {
+	needRoot(t)
 	if testing.Short() {
 		t.Skip("takes two seconds")
 	}

@@ -168,7 +168,14 @@ func TestGroupsOfAUser(t *testing.T) {
 
 func TestIDMappedFileSystem(t *testing.T) {
 	mapping := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	needTmpfs := func(t *testing.T) {
+		t.Helper()
+		if !harness.KernelSince(t, 6, 3) {
+			t.Skip("id-mapped tmpfs (Linux 6.3) is missing")
+		}
+	}
 	t.Run("own", func(t *testing.T) {
+		needTmpfs(t)
 		c := harness.New(t, sh("stat -c %u:%g:%a /mapped; mount | grep -c 'on /mapped type tmpfs.*idmapped'"))
 		c.Runtime.Only(t, "maps the ids of binds only")
 		c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{
@@ -178,6 +185,7 @@ func TestIDMappedFileSystem(t *testing.T) {
 		c.Run().WantOutput(t, "100000:100000:711\n1\n")
 	})
 	t.Run("of the user namespace", func(t *testing.T) {
+		needTmpfs(t)
 		c := harness.New(t, sh("touch /mapped/x; chown 5:6 /mapped/x; stat -c %u:%g /mapped /mapped/x; mount | grep -c 'on /mapped type tmpfs.*idmapped'"))
 		c.Runtime.Only(t, "maps the ids of binds only")
 		c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{

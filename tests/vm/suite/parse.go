@@ -162,13 +162,14 @@ func (r *record) missing(listed []string) []string {
 	return names
 }
 
-// tests are the names that -test.list printed: those that a run runs.
-func tests(list string) []string {
+// tests are the names that -test.list printed: those that a run runs. Examples
+// make containers and cannot skip: they are for root.
+func tests(list string, root bool) []string {
 	var names []string
 	for line := range strings.Lines(list) {
 		name := strings.TrimSpace(line)
 		for _, prefix := range []string{"Test", "Fuzz", "Example"} {
-			if strings.HasPrefix(name, prefix) {
+			if strings.HasPrefix(name, prefix) && (root || prefix != "Example") {
 				names = append(names, name)
 			}
 		}

@@ -27,7 +27,7 @@ func (o options) jobs(packages []pkg) []job {
 	var all []job
 	for _, p := range packages {
 		listed, err := exec.Command(p.binary, "-test.list", o.run).Output()
-		names := tests(string(listed))
+		names := tests(string(listed), os.Getuid() == 0)
 		if err != nil || len(names) <= many {
 			all = append(all, job{p, names, err})
 			continue
