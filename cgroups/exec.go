@@ -75,7 +75,9 @@ func (r Record) ExecPaths(sub map[string]string) ([]string, error) {
 
 // Enter moves pid into the directories. own says that they are the container's
 // own: on cgroup2 one that has handed its controllers to children takes no
-// process any more (EBUSY), then pid goes to where the container's init is.
+// process any more (EBUSY), then pid goes to where the container's init is. A
+// process that may not be moved there (EACCES, EPERM) systemd can attach to its
+// unit: see [Manager.Attach].
 func (r Record) Enter(dirs []string, pid, init int, own bool) error {
 	for _, dir := range dirs {
 		err := writeFile(path.Join(dir, "cgroup.procs"), strconv.Itoa(pid))
@@ -85,7 +87,8 @@ func (r Record) Enter(dirs []string, pid, init int, own bool) error {
 				err = writeFile(path.Join(actual, "cgroup.procs"), strconv.Itoa(pid))
 			}
 		}
-		if err == nil || r.Rootless && (err == unix.EACCES || err == unix.EPERM || err == unix.EROFS) {
+		// Without a unit there is nobody else to ask, and as a rule no limit.
+		if err == nil || r.Rootless && r.Unit == nil && (err == unix.EACCES || err == unix.EPERM || err == unix.EROFS) {
 			continue
 		}
 		e := fault.New(step, "", "adding pid "+strconv.Itoa(pid)+" to "+path.Join(dir, "cgroup.procs"), err)

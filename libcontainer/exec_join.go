@@ -67,7 +67,12 @@ func (x *execution) spawn() error {
 	if placed {
 		return nil
 	}
-	return x.cgroup.Enter(x.dirs, x.joiner.pid, x.c.rec.Init.Pid, len(x.opts.Cgroups) == 0)
+	own := len(x.opts.Cgroups) == 0
+	err = x.cgroup.Enter(x.dirs, x.joiner.pid, x.c.rec.Init.Pid, own)
+	if own && x.cgroup.Unit != nil && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)) {
+		return x.c.cg.Attach(x.joiner.pid)
+	}
+	return err
 }
 
 func setInitialAffinity(list string) error {

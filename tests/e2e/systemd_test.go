@@ -236,6 +236,7 @@ func TestSystemdRootless(t *testing.T) {
 		./runtime --root %[2]s/state --systemd-cgroup run --detach %[3]s </dev/null
 		systemctl --user show rt-%[3]s.scope --property Slice,MemoryMax,TasksMax,ControlGroup
 		cat /sys/fs/cgroup$(systemctl --user show rt-%[3]s.scope --property ControlGroup --value)/pids.max
+		./runtime --root %[2]s/state exec %[3]s busybox sed 's/^/exec in /' /proc/self/cgroup
 		./runtime --root %[2]s/state delete --force %[3]s
 		sleep 0.5; systemctl --user list-units --all --plain --no-legend 'rt-%[3]s*'
 		rm -rf %[2]s/*`, runtime.Path, dir, id)
@@ -243,7 +244,7 @@ func TestSystemdRootless(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := harness.Exec(t, as("bash", "-c", script)).WantExit(t, 0)
-	for _, want := range []string{"Slice=user.slice", "MemoryMax=67108864", "TasksMax=55", "/user@" + strconv.Itoa(uid) + ".service/user.slice/rt-" + id + ".scope", "\n55\n"} {
+	for _, want := range []string{"Slice=user.slice", "MemoryMax=67108864", "TasksMax=55", "/user@" + strconv.Itoa(uid) + ".service/user.slice/rt-" + id + ".scope", "\n55\n", "exec in 0::/\n"} {
 		if !strings.Contains(r.Stdout, want) {
 			t.Errorf("%q is missing: %v", want, r)
 		}
