@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -26,26 +27,43 @@ func TestSmallestMemory(t *testing.T) {
 		c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
 		return c
 	}
+	// On a busy machine the kernel may kill before it has taken back what the
+	// processors hold of the limit in advance, up to 256 KiB each: once more then.
+	run := func(t *testing.T, build func() *harness.Container) harness.Result {
+		t.Helper()
+		r := build().Run()
+		if r.Code == 128+int(syscall.SIGKILL) {
+			t.Logf("once more: %v", r)
+			r = build().Run()
+		}
+		return r.WantExit(t, 0)
+	}
 	t.Run("true", func(t *testing.T) {
 		for range 5 {
-			small(t, limit, "true").Run().WantExit(t, 0)
+			run(t, func() *harness.Container { return small(t, limit, "true") })
 		}
 	})
 	t.Run("seccomp", func(t *testing.T) {
-		c := small(t, limit, "true")
-		c.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
-			Syscalls: []specs.LinuxSyscall{{Names: []string{"reboot", "swapon", "kexec_load"}, Action: specs.ActErrno}}}
-		c.Run().WantExit(t, 0)
+		run(t, func() *harness.Container {
+			c := small(t, limit, "true")
+			c.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow,
+				Syscalls: []specs.LinuxSyscall{{Names: []string{"reboot", "swapon", "kexec_load"}, Action: specs.ActErrno}}}
+			return c
+		})
 	})
 	t.Run("user namespace", func(t *testing.T) {
-		c := small(t, limit, "true")
-		userns(t, c)
-		c.Run().WantExit(t, 0)
+		run(t, func() *harness.Container {
+			c := small(t, limit, "true")
+			userns(t, c)
+			return c
+		})
 	})
 	t.Run("without cgroup namespace", func(t *testing.T) {
-		c := small(t, limit, "true")
-		c.Spec.Linux.Namespaces = c.Spec.Linux.Namespaces[:len(c.Spec.Linux.Namespaces)-1]
-		c.Run().WantExit(t, 0)
+		run(t, func() *harness.Container {
+			c := small(t, limit, "true")
+			c.Spec.Linux.Namespaces = c.Spec.Linux.Namespaces[:len(c.Spec.Linux.Namespaces)-1]
+			return c
+		})
 	})
 	t.Run("hooks see the cgroup", func(t *testing.T) {
 		c := small(t, limit, "true")
@@ -57,7 +75,7 @@ func TestSmallestMemory(t *testing.T) {
 		}
 	})
 	t.Run("cgroup namespace", func(t *testing.T) {
-		r := small(t, limit, "cat", "/proc/self/cgroup").Run().WantExit(t, 0)
+		r := run(t, func() *harness.Container { return small(t, limit, "cat", "/proc/self/cgroup") })
 		for line := range strings.Lines(r.Stdout) {
 			if !strings.HasSuffix(line, ":/\n") {
 				t.Errorf("not at the root of its cgroup namespace: %q", line)
