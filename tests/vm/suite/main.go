@@ -70,14 +70,14 @@ func suite(o options, list, only, missing, counts string, parallel int) (int, er
 func runAll(o options, packages []pkg, parallel int) totals {
 	queue := make(chan job)
 	var mu sync.Mutex
-	var all totals
+	var outs []outcome
 	var workers sync.WaitGroup
 	for range max(parallel, 1) {
 		workers.Go(func() {
 			for j := range queue {
 				out := o.test(j)
 				mu.Lock()
-				all.add(out)
+				outs = append(outs, out)
 				mu.Unlock()
 			}
 		})
@@ -87,5 +87,10 @@ func runAll(o options, packages []pkg, parallel int) totals {
 	}
 	close(queue)
 	workers.Wait()
+	o.again(outs)
+	var all totals
+	for _, out := range outs {
+		all.add(out)
+	}
 	return all
 }

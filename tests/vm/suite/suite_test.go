@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,6 +141,40 @@ func TestSuite(t *testing.T) {
 			sum.add(out)
 			if sum.passed != test.passed || sum.failed != test.failed || len(out.broken) != test.broken {
 				t.Errorf("%+v, broken: %q", sum, out.broken)
+			}
+		})
+	}
+}
+
+// TestAgain: a test that fails only beside others is forgiven and named; one that
+// fails always is not, nor are many.
+func TestAgain(t *testing.T) {
+	for _, test := range []struct {
+		name, again              string
+		failing                  int
+		passed, failed, unsteady int
+	}{
+		{"passes alone", "PASS", 1, 5, 0, 1},
+		{"fails again", "FAIL", 1, 4, 1, 0},
+		{"too many", "PASS", 4, 1, 4, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			binary := filepath.Join(dir, "a.test")
+			script := fmt.Sprintf(`#!/bin/sh
+if [ "$1" = -test.list ]; then seq -f Test%%g 1 5; exit; fi
+verdict() { printf '\026=== RUN   %%s\n\026--- %%s: %%s (0.00s)\n' "$1" "$2" "$1"; }
+if [ -e %[1]s/ran ]; then verdict Test1 %[2]s; [ %[2]s = PASS ]; exit; fi
+touch %[1]s/ran
+for n in 1 2 3 4 5; do if [ $n -le %[3]d ]; then verdict Test$n FAIL; else verdict Test$n PASS; fi; done
+exit 1
+`, dir, test.again, test.failing)
+			if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			sum := runAll(options{world: "root", run: ".", timeout: time.Minute}, []pkg{{path: "rt/a", binary: binary, dir: dir}}, 1)
+			if sum.passed != test.passed || sum.failed != test.failed || len(sum.unsteady) != test.unsteady {
+				t.Errorf("%+v", sum)
 			}
 		})
 	}
