@@ -541,8 +541,8 @@ func testOOM(t *testing.T) {
 		len(s.Memory.Raw) == 0 || s.CPU.Usage.Total == 0 {
 		t.Errorf("statistics after an OOM kill: %+v", s)
 	}
-	err = m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}})
-	if s.Memory.Usage.Usage > 4096 && err == nil {
+	fill(t, m)
+	if err := m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}}); err == nil {
 		t.Error("checkBeforeUpdate lets a limit below the usage pass")
 	}
 	must(t, m.Remove(5*time.Second))
