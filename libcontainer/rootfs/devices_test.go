@@ -43,6 +43,7 @@ func TestDevices(t *testing.T) {
 }
 
 func TestConflictingDevice(t *testing.T) {
+	needRoot(t)
 	for name, make := range map[string]func(p string) error{
 		"file":         func(p string) error { return os.WriteFile(p, []byte("x"), 0o644) },
 		"empty file":   func(p string) error { return os.WriteFile(p, nil, 0o644) },
