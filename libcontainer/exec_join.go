@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"rt/cgroups"
@@ -161,10 +162,12 @@ func (x *execution) join() error {
 	}
 	j := planner.Joining{Flags: x.ns.Has, RootFd: plan.None, SendRoot: !program.HasHome(p.Env)}
 	if x.ns.Has&unix.CLONE_NEWUSER != 0 {
-		var err error
-		if j.NSUID, j.NSGID, err = ownerOf(x.c.rec.Init.Pid); err != nil {
+		// The maps in force: config.json may name none.
+		var maps specs.Linux
+		if err := readIDMaps(x.c.rec.Init.Pid, &maps); err != nil {
 			return err
 		}
+		j.NSUID, j.NSGID = planner.Owner(&maps)
 	}
 	fds := []int{x.init}
 	var own []int // to be closed once they are sent

@@ -55,11 +55,16 @@ func (l *launch) joinedIDMaps() error {
 	if joined := l.ns.Has &^ l.ns.New; joined&unix.CLONE_NEWUSER == 0 {
 		return nil
 	}
+	return readIDMaps(l.init.pid, l.spec.Linux)
+}
+
+// readIDMaps puts the mappings of a process's user namespace into to.
+func readIDMaps(pid int, to *specs.Linux) error {
 	for _, m := range []struct {
 		file string
 		list *[]specs.LinuxIDMapping
-	}{{"uid_map", &l.spec.Linux.UIDMappings}, {"gid_map", &l.spec.Linux.GIDMappings}} {
-		path := fmt.Sprintf("/proc/%d/%s", l.init.pid, m.file)
+	}{{"uid_map", &to.UIDMappings}, {"gid_map", &to.GIDMappings}} {
+		path := fmt.Sprintf("/proc/%d/%s", pid, m.file)
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return fault.New("user namespace", path, "read", errors.Unwrap(err))
@@ -148,32 +153,4 @@ func writeProc(pid int, file, text string) error {
 		return fault.New("user namespace", file, "write "+strings.ReplaceAll(strings.TrimSpace(text), "\n", ", "), err)
 	}
 	return nil
-}
-
-// ownerOf are the ids to be in the user namespace of a process: its root, or
-// else the lowest there are. Its maps know more than a config.json, which may
-// name none.
-func ownerOf(pid int) (uid, gid uint32, err error) {
-	ids := [2]uint32{}
-	for i, file := range [...]string{"uid_map", "gid_map"} {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
-		if err != nil {
-			return 0, 0, fault.New("user namespace", fmt.Sprintf("pid %d", pid), "read its "+file, err)
-		}
-		ids[i] = lowestID(string(text))
-	}
-	return ids[0], ids[1], nil
-}
-
-// lowestID is the lowest id inside of a map as the kernel shows it, 0 of an
-// empty one: what that cannot do is said by the call that needs it.
-func lowestID(idMap string) uint32 {
-	lowest, any := uint32(0), false
-	for line := range strings.Lines(idMap) {
-		inside, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if id, err := strconv.ParseUint(inside, 10, 32); err == nil && (!any || uint32(id) < lowest) {
-			lowest, any = uint32(id), true
-		}
-	}
-	return lowest
 }

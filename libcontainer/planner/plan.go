@@ -29,7 +29,7 @@ func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []strin
 		HookStdout:     plan.None, HookStderr: plan.None,
 	}
 	if p.UserNS {
-		p.NSUID, p.NSGID = owner(s.Linux)
+		p.NSUID, p.NSGID = Owner(s.Linux)
 	}
 	if h := s.Hooks; h != nil {
 		//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
@@ -54,11 +54,11 @@ func HasSeccomp(s *specs.Spec) bool {
 	return s.Process != nil && (s.Linux != nil && s.Linux.Seccomp != nil || spec.SeccompBPF(s.Annotations) != nil)
 }
 
-// owner are the ids that a process of rt's is in the container's user namespace
+// Owner are the ids that a process of rt's is in the container's user namespace
 // until it becomes the container's user: 0, which owns things there, or else
 // the lowest there is. A joined namespace need not be described; everybody's
 // has 0.
-func owner(l *specs.Linux) (uid, gid uint32) { return lowest(l.UIDMappings), lowest(l.GIDMappings) }
+func Owner(l *specs.Linux) (uid, gid uint32) { return lowest(l.UIDMappings), lowest(l.GIDMappings) }
 
 func lowest(mappings []specs.LinuxIDMapping) uint32 {
 	if len(mappings) == 0 {

@@ -132,13 +132,10 @@ func Getcwd() (string, error) {
 	return string(buf[:n-1]), nil
 }
 
-// OpenRegular opens an untrusted path for reading. It never blocks on a fifo
-// or a device and follows no magic link; anything but a regular file is
-// answered with EINVAL.
-func OpenRegular(unsafePath string) (int, error) { return OpenRegularIn(unix.AT_FDCWD, unsafePath) }
-
-// OpenRegularIn is OpenRegular as if root, a directory's fd, were "/";
-// unix.AT_FDCWD stands for the caller's own root.
+// OpenRegularIn opens an untrusted path for reading as if root, a directory's
+// fd, were "/"; unix.AT_FDCWD stands for the caller's own root. It never blocks
+// on a fifo or a device and follows no magic link; anything but a regular file
+// is answered with EINVAL.
 func OpenRegularIn(root int, unsafePath string) (int, error) {
 	fd, err := openat2(root, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, inRoot(root))
 	if err != nil {
