@@ -4,17 +4,13 @@ package libcontainer
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"rt/libcontainer/fault"
 	"rt/libcontainer/planner"
 )
 
@@ -37,12 +33,12 @@ func (l *launch) delegate() error {
 	}
 	uid := int(l.spec.Process.User.UID)
 	if l.ns.Has&unix.CLONE_NEWUSER != 0 {
-		uidMap, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", l.init.pid))
-		if err != nil {
-			return fault.New("cgroup", fmt.Sprintf("pid %d", l.init.pid), "read its uid_map", err)
+		var maps specs.Linux
+		if err := readIDMaps(l.init.pid, &maps); err != nil {
+			return err
 		}
 		mapped := false
-		if uid, mapped = mappedID(string(uidMap), uid); !mapped {
+		if uid, mapped = mappedID(maps.UIDMappings, uid); !mapped {
 			return nil // refused elsewhere
 		}
 	}
@@ -55,22 +51,4 @@ func (l *launch) delegate() error {
 		return nil
 	}
 	return err
-}
-
-// mappedID is what the id of a user namespace is outside, by a uid_map file
-// (user_namespaces(7)).
-func mappedID(uidMap string, id int) (outside int, ok bool) {
-	for line := range strings.Lines(uidMap) {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			continue
-		}
-		inside, err1 := strconv.ParseInt(f[0], 10, 64)
-		first, err2 := strconv.ParseInt(f[1], 10, 64)
-		count, err3 := strconv.ParseInt(f[2], 10, 64)
-		if errors.Join(err1, err2, err3) == nil && int64(id) >= inside && int64(id)-inside < count {
-			return int(first + int64(id) - inside), true
-		}
-	}
-	return 0, false
 }

@@ -81,6 +81,16 @@ func readIDMaps(pid int, to *specs.Linux) error {
 	return nil
 }
 
+// mappedID is what the id of a user namespace is outside, by its mappings.
+func mappedID(mappings []specs.LinuxIDMapping, id int) (outside int, ok bool) {
+	for _, m := range mappings {
+		if off := int64(id) - int64(m.ContainerID); off >= 0 && off < int64(m.Size) {
+			return int(int64(m.HostID) + off), true
+		}
+	}
+	return 0, false
+}
+
 func mapText(mappings []specs.LinuxIDMapping) string {
 	var b strings.Builder
 	for _, m := range mappings {

@@ -5,7 +5,6 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -25,9 +24,9 @@ import (
 // live is a container that has not ended, locked, and the way into its mounts.
 type live struct {
 	*container
-	spec           *specs.Spec
-	root, ns       int
-	uidMap, gidMap string // of the container's user namespace, or ""
+	spec     *specs.Spec
+	root, ns int
+	maps     *specs.Linux // the id maps in force, or nil: no user namespace
 }
 
 // openLive locks a created, running or paused container.
@@ -97,12 +96,9 @@ func (l *live) enter() (err error) {
 		return fault.New("mounts", "", "", err)
 	}
 	if planner.PlanNamespaces(l.spec.Linux).Has&unix.CLONE_NEWUSER != 0 {
-		for file, to := range map[string]*string{"uid_map": &l.uidMap, "gid_map": &l.gidMap} {
-			text, err := os.ReadFile(proc + "/" + file)
-			if err != nil {
-				return fail(file, err)
-			}
-			*to = string(text)
+		l.maps = new(specs.Linux)
+		if err := readIDMaps(init.Pid, l.maps); err != nil {
+			return err
 		}
 	}
 	if !init.Alive() {
@@ -113,11 +109,11 @@ func (l *live) enter() (err error) {
 
 // owner are the ids of the container's root as the host sees them.
 func (l *live) owner() (uid, gid uint32, err error) {
-	if l.uidMap == "" {
+	if l.maps == nil {
 		return 0, 0, nil
 	}
-	u, ok1 := mappedID(l.uidMap, 0)
-	g, ok2 := mappedID(l.gidMap, 0)
+	u, ok1 := mappedID(l.maps.UIDMappings, 0)
+	g, ok2 := mappedID(l.maps.GIDMappings, 0)
 	if !ok1 || !ok2 {
 		return 0, 0, fault.New("mounts", "linux.uidMappings", "", errors.New("the container has no root (id 0), who would own what is made"))
 	}
@@ -188,12 +184,12 @@ func (l *live) plan(mounts []specs.Mount) (*plan.Rootfs, error) {
 	}
 	f := planner.Facts{Rootless: l.rt.rootless(), SELinux: wantsSELinux(&s) && seLinuxEnabled()}
 	p, err := planner.LiveMounts(&s, f, planner.Options{ContainerID: l.rec.ID, Bundle: l.rec.Bundle})
-	if err != nil || l.uidMap == "" {
+	if err != nil || l.maps == nil {
 		return p, err
 	}
 	for i := range p.Mounts {
 		if m := &p.Mounts[i]; m.Type == "tmpfs" {
-			if m.Data, err = mappedOwner(m.Data, l.uidMap, l.gidMap); err != nil {
+			if m.Data, err = mappedOwner(m.Data, l.maps); err != nil {
 				return nil, fault.New("mounts", fmt.Sprintf("mounts[%d].options", i), "", err)
 			}
 		}
@@ -203,11 +199,12 @@ func (l *live) plan(mounts []specs.Mount) (*plan.Rootfs, error) {
 
 // mappedOwner turns the owner of a tmpfs, which is the container's root unless
 // uid= and gid= say otherwise, into ids of the host, where it is made.
-func mappedOwner(data []string, uidMap, gidMap string) ([]string, error) {
+func mappedOwner(data []string, maps *specs.Linux) ([]string, error) {
 	ids := []struct {
-		key, table string
-		id         int
-	}{{"uid", uidMap, 0}, {"gid", gidMap, 0}}
+		key      string
+		mappings []specs.LinuxIDMapping
+		id       int
+	}{{"uid", maps.UIDMappings, 0}, {"gid", maps.GIDMappings, 0}}
 	var rest []string
 	for _, d := range data {
 		key, value, _ := strings.Cut(d, "=")
@@ -226,7 +223,7 @@ func mappedOwner(data []string, uidMap, gidMap string) ([]string, error) {
 		}
 	}
 	for _, o := range ids {
-		outside, ok := mappedID(o.table, o.id)
+		outside, ok := mappedID(o.mappings, o.id)
 		if !ok {
 			return nil, fmt.Errorf("%s %d is not mapped in the container's user namespace", o.key, o.id)
 		}

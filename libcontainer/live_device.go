@@ -79,7 +79,7 @@ func (r *Runtime) openDevices(id string) (*live, cgroups.Manager, *rootfs.Live, 
 	if err != nil {
 		return fail(err)
 	}
-	p.UserNS = l.uidMap != ""
+	p.UserNS = l.maps != nil
 	way, err := l.way(p)
 	if err != nil {
 		return fail(err)

@@ -10,7 +10,10 @@ import (
 )
 
 func TestMappedOwner(t *testing.T) {
-	const uids, gids = "0 100000 10\n", "0 200000 10\n"
+	maps := &specs.Linux{
+		UIDMappings: []specs.LinuxIDMapping{{HostID: 100000, Size: 10}},
+		GIDMappings: []specs.LinuxIDMapping{{HostID: 200000, Size: 10}},
+	}
 	for _, test := range []struct{ data, want []string }{
 		{nil, []string{"uid=100000", "gid=200000"}},
 		{[]string{"gid=3", "size=1k"}, []string{"size=1k", "uid=100000", "gid=200003"}},
@@ -18,7 +21,7 @@ func TestMappedOwner(t *testing.T) {
 		{[]string{"uid=10"}, nil},
 		{[]string{"gid=-1"}, nil},
 	} {
-		got, err := mappedOwner(test.data, uids, gids)
+		got, err := mappedOwner(test.data, maps)
 		if !slices.Equal(got, test.want) || (err == nil) != (test.want != nil) {
 			t.Errorf("%v: %v, %v", test.data, got, err)
 		}
