@@ -326,7 +326,11 @@ func (r *Runtime) runHooks(kind string, list []plan.Hook, dir string, state []by
 // report waits for the answer to a start: the end of the connection is
 // success, init has become the program.
 func report(conn wire.Conn) error {
-	kind, payload, _, err := conn.Recv()
+	kind, payload, fds, err := conn.Recv()
+	if err == nil && kind == wire.Refused {
+		return explainRefusal(payload, fds)
+	}
+	sys.CloseAll(fds)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil

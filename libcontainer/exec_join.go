@@ -7,9 +7,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -39,13 +37,12 @@ func (x *execution) spawn() error {
 			WithHint("a /proc must be mounted where rt runs")
 	}
 	defer sys.Close(exe)
-	files, err := inheritedFiles([3]*os.File{x.opts.Stdin, x.opts.Stdout, x.opts.Stderr}, x.opts.PreserveFds, theirs)
-	if err != nil {
+	if err := areInherited(x.opts.PreserveFds); err != nil {
 		return err
 	}
 	placed := false
 	start := func() {
-		if placed, err = x.startJoiner(exe, theirs, files); err != nil {
+		if placed, err = x.startJoiner(exe, theirs); err != nil {
 			err = explainSpawn(err, planner.Namespaces{}, nil)
 		}
 	}
@@ -90,41 +87,32 @@ func setInitialAffinity(list string) error {
 // startJoiner starts it, on pure v2 right in its cgroup, and says whether it is
 // there. v1 has no such clone, and where it is refused, Enter knows more. In a
 // paused one the child would not come to its execve, for which we wait.
-func (x *execution) startJoiner(exe, sock int, files []uintptr) (placed bool, err error) {
-	target := len(files) - 1
-	s := sys.Spawn{
-		Exe: exe, Argv: []string{"rt", "init"}, Env: []string{nsenter.JoinEnv(target)},
-		Files: files, CgroupFd: plan.None,
+func (x *execution) startJoiner(exe, sock int) (placed bool, err error) {
+	s := nsenter.Spawn{
+		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true,
+		Stdio: stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
 	}
 	if len(x.cgroup.Paths) == 1 && x.cgroup.Paths[""] != "" && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) {
 		if fd, err := cgroups.OpenDir(x.dirs[0]); err == nil {
 			defer sys.Close(fd)
 			s.CgroupFd = fd
-			if pid, pidfd, err := s.Start(); err == nil {
-				x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
+			if x.spawned(&s) == nil {
 				return true, nil
 			}
 			s.CgroupFd = plan.None
 		}
 	}
-	placed = len(x.dirs) == 0
-	if o := x.opts; !x.rt.opts.Standalone || o.Stdin != nil || o.Stdout != nil || o.Stderr != nil {
-		pid, pidfd, err := s.Start()
-		if err == nil {
-			x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
-		}
-		return placed, err
-	}
-	// With fewer system calls, for a process of which nothing is needed later:
-	// its limit is lowered for the joiner, as Go would do in its own fork.
-	sys.RestoreNofile()
-	pid, pidfd, mask, err := nsenter.SpawnJoiner(exe, sock, target)
+	return len(x.dirs) == 0, x.spawned(&s)
+}
+
+func (x *execution) spawned(s *nsenter.Spawn) error {
+	pid, pidfd, mask, err := s.Start()
 	if err != nil {
-		return false, err
+		return err
 	}
 	x.put(&x.joiner, &child{pid: pid, pidfd: pidfd})
 	x.mask = &mask
-	return placed, nil
+	return nil
 }
 
 // raise does what needs the privileges of the host: it goes over to the child.
@@ -224,11 +212,7 @@ func (x *execution) candidates() []string {
 
 func (x *execution) send(ops []plan.Op, fds []int) error {
 	x.ops = ops
-	err := nsenter.SendOps(x.sock, ops, fds)
-	if errors.Is(err, unix.E2BIG) {
-		return fault.New("process", "", "", err).WithHint("process.args and process.env are too long together")
-	}
-	return err
+	return sendOps(x.sock, ops, fds)
 }
 
 // first is the first list alone.
@@ -285,7 +269,7 @@ func (x *execution) awaitBirth() error {
 			}
 			if a.Errno != 0 {
 				defer sys.CloseAll(a.Fds[1:])
-				return x.explain(a)
+				return explainOp(x.ops, a, x.process.Args[0], x.candidates())
 			}
 			sys.CloseAll(a.Fds[1:])
 			if x.killedByFilter() {
@@ -356,7 +340,7 @@ func (x *execution) recv() (nsenter.Answer, error) {
 	a, err := nsenter.RecvAnswer(x.sock)
 	if err == nil && a.Kind == nsenter.AnswerFailed {
 		defer sys.CloseAll(a.Fds)
-		return nsenter.Answer{}, x.explain(a)
+		return nsenter.Answer{}, explainOp(x.ops, a, x.process.Args[0], x.candidates())
 	}
 	return a, err
 }
@@ -389,80 +373,4 @@ func (x *execution) explainDeath(err error) error {
 		}
 	}
 	return e
-}
-
-// explain turns a failed operation into an error that says what to do.
-func (x *execution) explain(a nsenter.Answer) error {
-	if a.Op < 0 || a.Op >= len(x.ops) {
-		return fault.New("init", "", "", a.Errno)
-	}
-	op := x.ops[a.Op]
-	root, list := program.Root(plan.None), x.candidates()
-	if n := len(a.Fds); n > 0 {
-		root = program.Root(a.Fds[n-1])
-	}
-	path := ""
-	if a.Path >= 0 && a.Path < len(list) {
-		path = list[a.Path]
-	}
-	switch op.Code {
-	case plan.OpFind:
-		name := x.process.Args[0]
-		if strings.Contains(name, "/") {
-			return named("process", root.LookupError(name, a.Errno))
-		}
-		return named("process", program.NotInPath(name, path))
-	case plan.OpExec:
-		return fault.New("exec", path, "", a.Errno).WithHint(root.ExecHint(path, a.Errno))
-	}
-	e := fault.New(op.Step, op.Object, op.Call, a.Errno)
-	if op.Code == plan.OpCwd && errors.Is(a.Errno, unix.EXDEV) {
-		e.Err = errors.New("outside of the container's root")
-	}
-	return e.WithHint(joinHint(op.Code, a.Errno))
-}
-
-func named(step string, err error) error {
-	var e *fault.Error
-	if errors.As(err, &e) && e.Step == "" {
-		e.Step = step
-	}
-	return err
-}
-
-// joinHint is what to do about an operation that the kernel refuses.
-func joinHint(code plan.OpCode, errno unix.Errno) string {
-	switch {
-	case code == plan.OpSetns && errno == unix.ESRCH:
-		return "the container has stopped meanwhile"
-	case code == plan.OpSetns && errno == unix.EPERM:
-		return "only the host's root, or whoever has made the container's user namespace, may enter it"
-	case code == plan.OpKeyring && errno == unix.EDQUOT:
-		return "the user's key quota is used up; see /proc/sys/kernel/keys/maxkeys"
-	case code == plan.OpPty && (errno == unix.ENOENT || errno == unix.ENODEV):
-		return "a terminal needs a mount of type devpts on /dev/pts"
-	case code == plan.OpWrite && errno == unix.ENOENT:
-		return "the profile is not loaded, or the security module is off"
-	case code == plan.OpCwd && errno == unix.ENOENT:
-		return "the working directory must be there: exec makes none"
-	case code == plan.OpCwd && errno == unix.ELOOP:
-		return "the working directory leads through a link of /proc that could lead out of the container"
-	case (code == plan.OpUID || code == plan.OpGID || code == plan.OpGroups) && errno == unix.EINVAL:
-		return "the container's user namespace must map it"
-	case code == plan.OpGroups && errno == unix.EPERM:
-		return "this user namespace may not set groups (/proc/self/setgroups)"
-	case code == plan.OpLimit && errno == unix.EPERM:
-		return "raising a hard limit needs CAP_SYS_RESOURCE; RLIMIT_NOFILE cannot go above /proc/sys/fs/nr_open"
-	case code == plan.OpSeccomp && errno == unix.EACCES:
-		return "without process.noNewPrivileges it needs CAP_SYS_ADMIN"
-	case code == plan.OpSeccomp && errno == unix.EINVAL:
-		return "one of linux.seccomp.flags may be newer than this kernel"
-	case code == plan.OpSeccomp && errno == unix.EBUSY:
-		return "a filter around rt has a listener already; a process can have one only"
-	case code == plan.OpBirth && errno == unix.EAGAIN:
-		return "the container's pids limit, or a limit on processes of the host, is reached"
-	case code == plan.OpBirth && errno == unix.ENOMEM:
-		return "the container may have stopped meanwhile"
-	}
-	return ""
 }

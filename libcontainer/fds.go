@@ -26,7 +26,11 @@ func (l *launch) openFds(p *plan.Plan) error {
 		p.Join = append(p.Join, ns)
 	}
 	if p.Rootfs != nil {
-		fds, err := rootfs.Open(p.Rootfs, l.sent, l.init.pid)
+		pid := 0
+		if l.init != nil {
+			pid = l.init.pid
+		}
+		fds, err := rootfs.Open(p.Rootfs, l.sent, pid)
 		l.sent = fds
 		if err != nil {
 			return err

@@ -46,6 +46,18 @@ type launch struct {
 	console  *console
 	// sent are the fds that travel with the plan.
 	sent []int
+
+	// filter is what HasSeccomp promises, once it is compiled; notifies: it has
+	// a listener.
+	filter   *plan.Seccomp
+	notifies bool
+
+	// isDirect: init is C; see launch_direct.go. The rest is for that only.
+	isDirect   bool
+	outside    *outside   // nil once it has ended
+	plan       *plan.Plan // what it was told to make
+	ops        []plan.Op  // what init is at, nil for the last list
+	candidates []string   // the files that the program may be
 }
 
 // child is a process of ours.
@@ -144,6 +156,9 @@ func (l *launch) create(own bool) (err error) {
 			return err
 		}
 	}
+	if err := l.chooseInit(); err != nil {
+		return err
+	}
 	if err := l.spawn(); err != nil {
 		return l.explainDeath(err)
 	}
@@ -205,79 +220,17 @@ func (l *launch) listen() (err error) {
 	return nil
 }
 
-// converse brings init from its first breath to created. The order matters:
-// cgroups and id maps before the plan, because init relies on both, and because
-// an unprivileged user knows only then which cgroups there are; the filter
-// after it, because compiling may take longer than all of the mounts.
-func (l *launch) converse() error {
-	if err := l.attachCgroup(); err != nil {
+// converse brings init from its first breath to created.
+func (l *launch) converse() (err error) {
+	if err := l.place(); err != nil {
 		return err
 	}
-	if err := l.attachRdt(); err != nil {
-		return err
+	if l.isDirect {
+		err = l.converseDirect()
+	} else {
+		err = l.converseGo()
 	}
-	if err := l.delegate(); err != nil {
-		return err
-	}
-	if err := l.enterSubgroup(); err != nil {
-		return err
-	}
-	if err := l.joinedIDMaps(); err != nil {
-		return err
-	}
-	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())
 	if err != nil {
-		return err
-	}
-	l.rt.warn(warnings)
-	// Up to here init dies with us. From the plan on it may hang in a
-	// mount, and who deletes it must know its pid.
-	if err := l.identify(); err != nil {
-		return err
-	}
-	if err := l.privileged(p); err != nil {
-		return err
-	}
-	if err := l.moveNetDevices(); err != nil {
-		return err
-	}
-	if err := l.openFds(p); err != nil {
-		return err
-	}
-	if err := l.sendHookOutput(p); err != nil {
-		return err
-	}
-	if err := l.hookStates(p); err != nil {
-		return err
-	}
-	p.CgroupBarrier = l.parked() && p.Unshare&unix.CLONE_NEWCGROUP != 0
-	err = l.conn.Send(wire.Plan, plan.Marshal(p), l.sent)
-	sys.CloseAll(l.sent)
-	l.sent = nil
-	if err != nil {
-		return err
-	}
-	if p.CgroupBarrier {
-		if err := l.rootCgroup(); err != nil {
-			return err
-		}
-	}
-	filter, agent, err := l.compileSeccomp()
-	if err != nil {
-		return err
-	}
-	defer sys.CloseAll(agent)
-	if p.RuntimeHooks {
-		if err := l.runtimeHooks(); err != nil {
-			return err
-		}
-	}
-	if filter != nil {
-		if err := l.conn.Send(wire.Seccomp, plan.Marshal(filter), agent); err != nil {
-			return err
-		}
-	}
-	if err := l.expect(wire.Ready, "init to set the container up"); err != nil {
 		return err
 	}
 	// From here on init does next to nothing until it is the program.
@@ -296,12 +249,103 @@ func (l *launch) converse() error {
 	return l.receiveConsole()
 }
 
-// runtimeHooks runs prestart and createRuntime while init waits at the
-// barrier.
-func (l *launch) runtimeHooks() error {
-	if err := l.expect(wire.Barrier, "init to prepare the file system"); err != nil {
+// place puts init where its limits are.
+func (l *launch) place() error {
+	if err := l.attachCgroup(); err != nil {
 		return err
 	}
+	if err := l.attachRdt(); err != nil {
+		return err
+	}
+	if err := l.delegate(); err != nil {
+		return err
+	}
+	return l.enterSubgroup()
+}
+
+// makePlan plans, and opens what is to be sent. An unprivileged user knows only
+// once the cgroup is made which ones there are.
+func (l *launch) makePlan() (*plan.Plan, error) {
+	p, warnings, err := planner.Plan(l.spec, l.ns, l.facts(), l.options())
+	if err != nil {
+		return nil, err
+	}
+	l.rt.warn(warnings)
+	if err := l.openFds(p); err != nil {
+		return nil, err
+	}
+	return p, l.sendHookOutput(p)
+}
+
+// converseGo is the conversation with an init that runs initstage. The order
+// matters: cgroups and id maps before the plan, because init relies on both; the
+// filter after it, because compiling may take longer than all of the mounts.
+func (l *launch) converseGo() error {
+	if err := l.joinedIDMaps(); err != nil {
+		return err
+	}
+	// Up to here init dies with us. From the plan on it may hang in a
+	// mount, and who deletes it must know its pid.
+	if err := l.identify(); err != nil {
+		return err
+	}
+	p, err := l.makePlan()
+	if err != nil {
+		return err
+	}
+	if err := l.privileged(p); err != nil {
+		return err
+	}
+	if err := l.moveNetDevices(); err != nil {
+		return err
+	}
+	if err := l.hookStates(p); err != nil {
+		return err
+	}
+	return l.execute(p)
+}
+
+// execute has init execute the plan, up to where it waits.
+func (l *launch) execute(p *plan.Plan) error {
+	p.CgroupBarrier = l.parked() && p.Unshare&unix.CLONE_NEWCGROUP != 0
+	err := l.conn.Send(wire.Plan, plan.Marshal(p), l.sent)
+	sys.CloseAll(l.sent)
+	l.sent = nil
+	if err != nil {
+		return err
+	}
+	if p.CgroupBarrier {
+		if err := l.rootCgroup(); err != nil {
+			return err
+		}
+	}
+	filter, agent, err := l.compileSeccomp()
+	if err != nil {
+		return err
+	}
+	defer sys.CloseAll(agent)
+	if p.RuntimeHooks {
+		if err := l.expect(wire.Barrier, "init to prepare the file system"); err != nil {
+			return err
+		}
+		if err := l.runtimeHooks(); err != nil {
+			return err
+		}
+		if err := l.conn.Send(wire.Go, nil, nil); err != nil {
+			return err
+		}
+	}
+	if filter != nil {
+		if err := l.conn.Send(wire.Seccomp, plan.Marshal(filter), agent); err != nil {
+			return err
+		}
+	}
+	return l.expect(wire.Ready, "init to set the container up")
+}
+
+// runtimeHooks runs prestart and createRuntime while the container's file system
+// is made and not yet its root.
+func (l *launch) runtimeHooks() error {
 	// Hooks look for init's cgroup.
 	if err := l.unpark(); err != nil {
 		return err
@@ -318,10 +362,7 @@ func (l *launch) runtimeHooks() error {
 	if err := l.rt.runHooks("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err
 	}
-	if err := l.park(); err != nil {
-		return err
-	}
-	return l.conn.Send(wire.Go, nil, nil)
+	return l.park()
 }
 
 // commit records the container. Before it, init dies with us; after it, init

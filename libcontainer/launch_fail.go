@@ -13,11 +13,21 @@ import (
 	"rt/libcontainer/fault"
 	"rt/libcontainer/sys"
 	"rt/libcontainer/wire"
+	"rt/nsenter"
 )
 
 // expect waits for a message, init's death or the deadline, whichever comes
 // first.
 func (l *launch) expect(kind wire.Kind, what string) error {
+	if err := l.hear(what); err != nil {
+		return err
+	}
+	_, _, err := l.conn.Expect(kind)
+	return err
+}
+
+// hear waits until init has something to say, or is dead.
+func (l *launch) hear(what string) error {
 	i, err := sys.Readable(handOverDeadline, l.conn.Fd)
 	if err == nil && i < 0 {
 		if n, uerr := sys.Unread(l.conn.Fd); uerr == nil && n > 0 {
@@ -31,12 +41,20 @@ func (l *launch) expect(kind wire.Kind, what string) error {
 		return fault.New("init", "", "poll", err)
 	}
 	if i < 0 {
-		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
-			fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(l.init.pid))).
-			WithHint("a mount source on a dead network file system hangs like this")
+		return l.noAnswer(what)
 	}
-	_, _, err = l.conn.Expect(kind)
-	return err
+	return nil
+}
+
+// noAnswer is the error of a launch that hangs. Who mounts is the one to look at.
+func (l *launch) noAnswer(what string) error {
+	mounts := l.init.pid
+	if l.outside != nil {
+		mounts = int(l.outside.tid.Load())
+	}
+	return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "waiting for "+what,
+		fmt.Errorf("no answer in %v (kernel function %s)", initDeadline, waitChannel(mounts))).
+		WithHint("a mount source on a dead network file system hangs like this")
 }
 
 // handOverHint is what may be wrong with an init that does nothing: in the rt
@@ -58,15 +76,19 @@ func waitChannel(pid int) string {
 }
 
 // explainDeath gives the end of the socket a reason: the signal or status that
-// init died with.
+// init died with. A thread outside that fails lets init die, whatever comes of
+// that here.
 func (l *launch) explainDeath(err error) error {
+	if failed := l.outside.failure(); failed != nil {
+		return failed
+	}
 	if l.init == nil || !isHangup(err) {
 		return err
 	}
 	// What init had to say may still lie in the socket: it can fail before
 	// we have sent it everything.
-	if kind, payload, _, rerr := l.conn.Recv(); rerr == nil && kind == wire.Fault {
-		return wire.DecodeFault(payload)
+	if said := l.lastWord(); said != nil {
+		return said
 	}
 	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
 		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))
@@ -89,6 +111,21 @@ func (l *launch) explainDeath(err error) error {
 	return e
 }
 
+// lastWord is what init has said before it died, if it could.
+func (l *launch) lastWord() error {
+	if l.isDirect {
+		a, err := nsenter.RecvAnswer(l.conn.Fd)
+		if err != nil || a.Kind != nsenter.AnswerFailed {
+			return nil
+		}
+		return l.initFailed(a)
+	}
+	if kind, payload, _, err := l.conn.Recv(); err == nil && kind == wire.Fault {
+		return wire.DecodeFault(payload)
+	}
+	return nil
+}
+
 // undo destroys what create began, unless that has happened already. Its own
 // errors are logged: the first error is the one to return.
 func (l *launch) undo(c *container) {
@@ -99,6 +136,10 @@ func (l *launch) undo(c *container) {
 	if l.listenFd >= 0 {
 		sys.Close(l.listenFd)
 	}
+	if l.init != nil {
+		l.init.signal()
+	}
+	l.endOutside()
 	if l.init != nil {
 		l.init.kill()
 	}
@@ -153,10 +194,17 @@ func (l *launch) release() {
 	}
 }
 
-// kill ends the process, unless it is dead and reaped, and closes its pidfd.
-func (c *child) kill() {
+// signal lets the process die, unless it has been reaped.
+func (c *child) signal() {
 	if !c.reaped {
 		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+	}
+}
+
+// kill ends the process, unless it is dead and reaped, and closes its pidfd.
+func (c *child) kill() {
+	c.signal()
+	if !c.reaped {
 		_, _ = sys.Reap(c.pidfd)
 		c.reaped = true
 	}

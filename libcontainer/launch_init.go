@@ -27,8 +27,10 @@ func (l *launch) attachCgroup() error {
 	if l.bornInCgroup() {
 		return nil
 	}
-	if err := l.createCgroup(); err != nil {
-		return err
+	if !l.isDirect { // else it was made while init began
+		if err := l.createCgroup(); err != nil {
+			return err
+		}
 	}
 	attach := l.cg.Attach
 	if l.parked() {

@@ -19,10 +19,11 @@ import (
 // initMemory is more than init has used, with any plan, when it is ready.
 const initMemory = 8 << 20
 
-// parked: init is kept out of the cgroup where memory is charged. Not when it
+// parked: init is kept out of the cgroup where memory is charged. Not one that
+// is C, which needs next to nothing, and not when it
 // runs hooks: what these start must be in the container's cgroup.
 func (l *launch) parked() bool {
-	if !littleMemory(l.resources()) {
+	if l.isDirect || !littleMemory(l.resources()) {
 		return false
 	}
 	if h := l.spec.Hooks; h != nil && len(h.CreateContainer) > 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"syscall"
+	"time"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/planner"
@@ -121,6 +122,7 @@ func (c *container) start(conn wire.Conn) error {
 		return fault.New("start", "", "tell init", err)
 	}
 	if err := report(conn); err != nil {
+		c.stopped(conn)
 		// A container whose hook failed is destroyed (runtime-spec
 		// runtime.md, "Lifecycle", step 7).
 		var e *fault.Error
@@ -135,6 +137,27 @@ func (c *container) start(conn wire.Conn) error {
 		return err
 	}
 	return c.poststart()
+}
+
+// endTime is how long an init that has failed may take to end by itself.
+const endTime = time.Second
+
+// stopped sees to it that an init that has said why it cannot go on has ended
+// when start returns.
+func (c *container) stopped(conn wire.Conn) {
+	_ = sys.Shutdown(conn.Fd) // it waits for us to have seen enough
+	pidfd, err := openProcess(c.rec.Init)
+	if err != nil {
+		return
+	}
+	i, err := sys.Readable(endTime, pidfd)
+	sys.Close(pidfd)
+	if err != nil || i < 0 {
+		err = killProcess(c.rec.Init, c.thaw)
+	}
+	if err != nil {
+		c.rt.log.Warn(err.Error())
+	}
 }
 
 // poststart runs the hooks; when one fails the container is stopped and

@@ -89,21 +89,32 @@ func (l *launch) compileSeccomp() (*plan.Seccomp, []int, error) {
 	if !planner.HasSeccomp(l.spec) {
 		return nil, nil, nil
 	}
-	s, notify, err := l.rt.compileFilter(l.store.Path(), l.spec)
-	if err != nil || !notify {
-		return s, nil, err
+	if err := l.compileFilter(); err != nil || !l.notifies {
+		return l.filter, nil, err
 	}
+	s := l.filter
 	profile := seccompProfile(l.spec)
 	agent, err := connectAgent(profile)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.NotifyFd = 0
 	if s.NotifyState, err = agentState(l.rec, profile, Creating, l.init.pid, l.init.pid); err != nil {
 		sys.Close(agent)
 		return nil, nil, err
 	}
 	return s, []int{agent}, nil
+}
+
+// compileFilter compiles the container's filter, once.
+func (l *launch) compileFilter() (err error) {
+	if l.filter != nil {
+		return nil
+	}
+	l.filter, l.notifies, err = l.rt.compileFilter(l.store.Path(), l.spec)
+	if l.notifies {
+		l.filter.NotifyFd = 0
+	}
+	return err
 }
 
 // compileFilter is the filter of the profile, compiled or taken from the cache

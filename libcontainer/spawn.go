@@ -56,6 +56,9 @@ func (l *launch) spawn() error {
 	}
 	l.conn = wire.Conn{Fd: ours}
 	defer sys.Close(theirs)
+	if l.isDirect {
+		return l.spawnDirect(exe, theirs)
+	}
 	join, err := openNamespaces(l.ns.Thread)
 	if err != nil {
 		return err
@@ -71,7 +74,7 @@ func (l *launch) spawn() error {
 	for _, ns := range join {
 		s.Join = append(s.Join, sys.NamespaceFd{Fd: ns.Fd, Flag: int(ns.Flag)})
 	}
-	s.Files, err = inheritedFiles([3]*os.File{l.opts.Stdin, l.opts.Stdout, l.opts.Stderr}, l.opts.PreserveFds, theirs)
+	s.Files, err = inheritedFiles(stdio(l.opts.Stdin, l.opts.Stdout, l.opts.Stderr), l.opts.PreserveFds, theirs)
 	if err != nil {
 		return err
 	}
@@ -119,22 +122,38 @@ func (r *Runtime) initCommand() (program string, argv []string) {
 	return program, argv
 }
 
-// inheritedFiles are a child's fds: stdio, for which the caller may have named
-// others than our own, the preserved ones in place, its socket last.
-func inheritedFiles(stdio [3]*os.File, preserved, sock int) ([]uintptr, error) {
-	n := 3 + preserved
-	var files []uintptr // n is the caller's word: memory only for what is open
-	for fd := range n {
-		if fd >= 3 && !sys.IsInherited(fd) {
-			return nil, fault.New("init", fmt.Sprintf("fd %d", fd), "", unix.EBADF).
+// areInherited says whether the fds are open that a child is to have besides
+// stdio, and will reach it.
+func areInherited(preserved int) error {
+	for fd := 3; fd < 3+preserved; fd++ {
+		if !sys.IsInherited(fd) {
+			return fault.New("init", fmt.Sprintf("fd %d", fd), "", unix.EBADF).
 				WithHint("--preserve-fds (or LISTEN_FDS) counts fds that the caller must have open, from 3 on")
 		}
-		files = append(files, uintptr(fd))
 	}
-	for fd, f := range stdio {
+	return nil
+}
+
+// stdio are a child's first three fds; nil is our own.
+func stdio(files ...*os.File) (fds [3]int) {
+	for fd, f := range files {
+		fds[fd] = fd
 		if f != nil {
-			files[fd] = f.Fd()
+			fds[fd] = int(f.Fd())
 		}
+	}
+	return fds
+}
+
+// inheritedFiles are a child's fds: stdio, for which the caller may have named
+// others than our own, the preserved ones in place, its socket last.
+func inheritedFiles(stdio [3]int, preserved, sock int) ([]uintptr, error) {
+	if err := areInherited(preserved); err != nil {
+		return nil, err
+	}
+	files := []uintptr{uintptr(stdio[0]), uintptr(stdio[1]), uintptr(stdio[2])}
+	for fd := 3; fd < 3+preserved; fd++ {
+		files = append(files, uintptr(fd))
 	}
 	return append(files, uintptr(sock)), nil
 }

@@ -1,14 +1,16 @@
 /*
- * join.c - the joiner of rt exec: goes into a running container and gives birth
- * to the program there. It runs before the Go runtime and instead of it, in a
+ * join.c - the joiner of rt exec, which goes into a running container and gives
+ * birth to the program there; and the init of most containers, which becomes
+ * the program itself. It runs before the Go runtime and instead of it, in a
  * process that was started with RT_JOIN_ENV, does the operations it is told in
- * their order and decides nothing; planner.Join writes the list.
+ * their order and decides nothing; planner/join.go and planner/init.go write
+ * the lists.
  *
  * Why not in Go: a process that is born in the container's pid namespace can be
  * seen by the container, so nothing may be born there before all privileges are
  * gone. That takes a fork at the very end, which a program of many threads
  * cannot do; and the start of a second Go runtime would be half of all that an
- * exec costs.
+ * exec costs, and a good part of a container's start.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +30,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -62,16 +65,16 @@ static const char *program;
 static char **argv, **envp;
 static int path = -1; /* what find came to */
 static int inside; /* the working directory is the one that was asked for */
+static int starter = -1; /* who has said "start", and hears of what fails then */
 
-static void reply(int kind, int op, int error, int value, const int *rights, int count)
+/* send_message sends a message with up to two fds, in one piece. */
+static ssize_t send_message(int to, struct iovec *iov, size_t parts, const int *rights, int count)
 {
-	struct rt_join_reply r = { .kind = kind, .op = op, .error = error, .value = value, .path = path };
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * 2)];
 	} control;
-	struct iovec iov = { .iov_base = &r, .iov_len = sizeof(r) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = parts };
 	ssize_t n;
 
 	if (count > 0) {
@@ -87,17 +90,69 @@ static void reply(int kind, int op, int error, int value, const int *rights, int
 		memcpy(CMSG_DATA(c), rights, sizeof(int) * count);
 	}
 	do {
-		n = sendmsg(sock, &msg, MSG_NOSIGNAL);
+		n = sendmsg(to, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
+	return n;
 }
 
-/* fail ends the joiner. With the container's root the other end can look why a
- * program cannot be executed. */
+static void reply(int kind, int op, int error, int value, const int *rights, int count)
+{
+	struct rt_join_reply r = { .kind = kind, .op = op, .error = error, .value = value, .path = path };
+	struct iovec iov = { .iov_base = &r, .iov_len = sizeof(r) };
+
+	(void)send_message(sock, &iov, 1, rights, count);
+}
+
+/*
+ * refuse tells whoever has started the container, which may be a process that
+ * knows nothing of our list, what has failed: a frame of package wire. With the
+ * container's root it can look why a program cannot be executed.
+ */
+static void refuse(const struct rt_join_op *op, int error)
+{
+	const int is_exec = op->code == RT_OP_EXEC && program;
+	struct rt_refusal r = { .code = (int32_t)op->code, .error = error, .detail = (int32_t)op->a };
+	const uint32_t length = (uint32_t)(sizeof(r) + (is_exec ? strlen(program) : 0));
+	unsigned char head[RT_WIRE_HEADER] = {
+		RT_WIRE_REFUSED, (unsigned char)length, (unsigned char)(length >> 8),
+		(unsigned char)(length >> 16), (unsigned char)(length >> 24),
+	};
+	struct iovec iov[3] = {
+		{ .iov_base = head, .iov_len = sizeof(head) },
+		{ .iov_base = &r, .iov_len = sizeof(r) },
+		{ .iov_base = (char *)program, .iov_len = is_exec ? strlen(program) : 0 },
+	};
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (send_message(starter, iov, 3, &root, root >= 0) < 0 && root >= 0)
+		(void)send_message(starter, iov, 3, NULL, 0);
+}
+
+/* linger waits until the other end has seen enough: an init's mounts end with
+ * it. The calls behind a filter are those that package seccomp looks at. */
+static void linger(int peer)
+{
+	char c;
+
+	while (read(peer, &c, 1) > 0)
+		;
+}
+
+/* fail ends us. With the container's root the other end can look why a program
+ * cannot be executed. */
 static void fail(int op, int error, int with_root)
 {
-	int root = with_root ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	int root;
 
+	if (starter >= 0 && op >= 0) {
+		refuse(&ops[op], error);
+		linger(starter);
+		_exit(1);
+	}
+	root = with_root ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	reply(RT_JOIN_FAILED, op, error, 0, &root, root >= 0);
+	if (root >= 0)
+		linger(sock);
 	_exit(1);
 }
 
@@ -200,26 +255,9 @@ static int open_path(const char *name, uint64_t flags, uint64_t resolve)
 
 static int send_master(int console, const char *name, size_t length, int master)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
 	struct iovec iov = { .iov_base = (char *)name, .iov_len = length };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.buf, .msg_controllen = sizeof(control.buf),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	ssize_t n;
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &master, sizeof(int));
-	do {
-		n = sendmsg(console, &msg, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	return n == (ssize_t)length ? 0 : -1;
+	return send_message(console, &iov, 1, &master, 1) == (ssize_t)length ? 0 : -1;
 }
 
 /* pts_name writes "/dev/pts/N" and returns its length. */
@@ -408,7 +446,7 @@ static int seccomp(const struct rt_join_op *op, struct shared *with)
 
 	if (fd < 0)
 		return -1;
-	if (op->a & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+	if (op->a & SECCOMP_FILTER_FLAG_NEW_LISTENER) { /* the child's only */
 		__atomic_store_n(&with->listener, (int32_t)fd + 1, __ATOMIC_SEQ_CST);
 		/* Sleeping would be a system call, which the filter may forbid. */
 		while (!__atomic_load_n(&with->resume, __ATOMIC_SEQ_CST))
@@ -433,6 +471,33 @@ static void default_action(int signal)
 	syscall(SYS_rt_sigaction, signal, action, NULL, 8);
 }
 
+/* own_op are the operations of whoever is to be the program: init, or the
+ * joiner's child. with is the child's. */
+static long own_op(const struct rt_join_op *op, struct shared *with)
+{
+	switch (op->code) {
+	case RT_OP_SESSION:
+		default_action(32);
+		default_action(33);
+		return setsid();
+	case RT_OP_TERMINAL:
+		return ioctl(0, TIOCSCTTY, 0);
+	case RT_OP_SIGMASK:
+		return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &op->a, NULL, sizeof(op->a));
+	case RT_OP_LIMIT:
+		return limit(op);
+	case RT_OP_TRY_CAPS:
+		(void)set_caps(op->a, op->b, op->c);
+		return 0;
+	case RT_OP_SECCOMP:
+		return seccomp(op, with);
+	case RT_OP_EXEC:
+		return syscall(SYS_execve, program, argv, envp);
+	}
+	errno = EPROTO;
+	return -1;
+}
+
 /*
  * child is the container's from its first instruction: it has the ids and the
  * capabilities of the program, with CAP_SYS_ADMIN besides where the filter
@@ -442,40 +507,9 @@ static void child(uint32_t i, struct shared *with, int shares_files)
 {
 	if (!shares_files)
 		close(sock);
-	for (; i < request.count; i++) {
-		const struct rt_join_op *op = &ops[i];
-		long r = -1;
-
-		errno = EPROTO;
-		switch (op->code) {
-		case RT_OP_SESSION:
-			r = setsid();
-			default_action(32);
-			default_action(33);
+	for (; i < request.count; i++)
+		if (own_op(&ops[i], with) < 0)
 			break;
-		case RT_OP_TERMINAL:
-			r = ioctl(0, TIOCSCTTY, 0);
-			break;
-		case RT_OP_SIGMASK:
-			r = syscall(SYS_rt_sigprocmask, SIG_SETMASK, &op->a, NULL, sizeof(op->a));
-			break;
-		case RT_OP_LIMIT:
-			r = limit(op);
-			break;
-		case RT_OP_TRY_CAPS:
-			(void)set_caps(op->a, op->b, op->c);
-			r = 0;
-			break;
-		case RT_OP_SECCOMP:
-			r = seccomp(op, with);
-			break;
-		case RT_OP_EXEC:
-			r = syscall(SYS_execve, program, argv, envp);
-			break;
-		}
-		if (r < 0)
-			break;
-	}
 	with->op = (int32_t)i;
 	__atomic_store_n(&with->error, errno, __ATOMIC_SEQ_CST);
 	syscall(SYS_exit_group, 255);
@@ -554,6 +588,117 @@ static int send_root(void)
 	return close(root);
 }
 
+/* terminal makes an fd stdin, stdout and stderr, and the controlling terminal. */
+static int terminal(int slave)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (dup3(slave, fd, 0) < 0)
+			return -1;
+	if (close(slave) != 0)
+		return -1;
+	return ioctl(0, TIOCSCTTY, 0);
+}
+
+/* told waits for one frame of package wire without a payload; 0: there is none
+ * to come. */
+static int told(int from)
+{
+	unsigned char head[RT_WIRE_HEADER];
+	ssize_t n;
+
+	do {
+		n = recv(from, head, sizeof(head), MSG_WAITALL);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(head) || head[1] || head[2] || head[3] || head[4])
+		return 0;
+	return head[0];
+}
+
+/*
+ * ends_us says whether a signal that came while we waited ends the container.
+ * As init of a pid namespace we have no default actions, and all signals are
+ * blocked until the program begins: so this is for us to say.
+ */
+static int ends_us(uint32_t number)
+{
+	struct sigaction now;
+
+	switch (number) {
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGTERM:
+		/* Under nohup(1) a hangup is meant for nobody. */
+		return sigaction((int)number, NULL, &now) == 0 && now.sa_handler != SIG_IGN;
+	}
+	return 0;
+}
+
+/* knock waits for somebody at the container's socket. */
+static int knock(int listener, int signals)
+{
+	struct pollfd who[2] = { { .fd = listener, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(who, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -1;
+		}
+		if (who[1].revents) {
+			if (read(signals, &info, sizeof(info)) == sizeof(info) && ends_us(info.ssi_signo))
+				_exit(128 + (int)info.ssi_signo);
+			continue;
+		}
+		return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	}
+}
+
+/*
+ * wait_for_start says that the container is created and waits: for the word of
+ * whoever made it, or, when that has gone, for one who connects to the
+ * container's socket. A caller who only looks whether we are here closes again;
+ * one who hangs must not keep others out.
+ */
+static int wait_for_start(const struct rt_join_op *op)
+{
+	const struct timeval patience = { .tv_sec = RT_START_PATIENCE };
+	sigset_t all;
+	int signals, listener, kind;
+
+	reply(RT_JOIN_READY, 0, 0, 0, NULL, 0);
+	kind = told(sock);
+	if (kind == RT_WIRE_START) {
+		starter = sock;
+		return 0;
+	}
+	if (kind != RT_WIRE_DETACH || op->a >= request.fds)
+		_exit(1); /* nobody knows of us */
+	close(sock);
+	listener = fds[op->a];
+	sigfillset(&all);
+	signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0)
+		_exit(1);
+	for (;;) {
+		int fd = knock(listener, signals);
+
+		if (fd < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			_exit(1);
+		}
+		if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+		    told(fd) == RT_WIRE_START) {
+			starter = fd;
+			close(signals);
+			return close(listener);
+		}
+		close(fd);
+	}
+}
+
 static long do_op(uint32_t i, const struct rt_join_op *op)
 {
 	const char *text = bytes + op->text;
@@ -583,7 +728,9 @@ static long do_op(uint32_t i, const struct rt_join_op *op)
 	case RT_OP_AFFINITY:
 		return syscall(SYS_sched_setaffinity, 0, (unsigned long)op->length, text) < 0 && !op->a ? -1 : 0;
 	case RT_OP_MEMPOLICY:
-		return syscall(SYS_set_mempolicy, (int)op->a, text, op->length ? op->length * 8ul + 1 : 0ul);
+		/* Without nodes the kernel wants no mask at all. */
+		return syscall(SYS_set_mempolicy, (int)op->a, op->length ? text : NULL,
+			       op->length ? op->length * 8ul + 1 : 0ul);
 	case RT_OP_PERSONALITY:
 		return personality((unsigned long)op->a);
 	case RT_OP_CWD:
@@ -621,9 +768,23 @@ static long do_op(uint32_t i, const struct rt_join_op *op)
 		return syscall(SYS_close_range, (unsigned)op->a, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
 	case RT_OP_BIRTH:
 		birth(i); /* does not come back */
+		break;
+	case RT_OP_UNSHARE:
+		return unshare((int)op->a);
+	case RT_OP_STDIO:
+		return terminal(fds[op->a]);
+	case RT_OP_READY:
+		return wait_for_start(op);
 	}
-	errno = EPROTO;
-	return -1;
+	return own_op(op, NULL);
+}
+
+static struct rlimit files_at_start;
+
+/* rt_files_limit is the limit that this program was started with. */
+struct rlimit rt_files_limit(void)
+{
+	return files_at_start;
 }
 
 /* glibc hands main's arguments to constructors. */
@@ -631,8 +792,11 @@ __attribute__((constructor)) static void join(int argc, char **args)
 {
 	const char *env = getenv(RT_JOIN_ENV);
 
-	if (!env || argc < 2 || strcmp(args[1], "init") != 0)
+	if (!env || argc < 2 || strcmp(args[1], "init") != 0) {
+		/* Go raises it, and what we start must not notice. */
+		(void)getrlimit(RLIMIT_NOFILE, &files_at_start);
 		return;
+	}
 	sock = atoi(env);
 	/* What who started us has left open on exec is not ours, nor the program's. */
 	if (syscall(SYS_close_range, (unsigned)sock + 1, ~0u, 0) != 0)
@@ -642,7 +806,8 @@ __attribute__((constructor)) static void join(int argc, char **args)
 		for (uint32_t i = 0; i < request.count; i++) {
 			const struct rt_join_op *op = &ops[i];
 
-			if ((op->code == RT_OP_SETNS || op->code == RT_OP_CHROOT || op->code == RT_OP_PTY) &&
+			if ((op->code == RT_OP_SETNS || op->code == RT_OP_CHROOT || op->code == RT_OP_PTY ||
+			     op->code == RT_OP_STDIO) &&
 			    op->a >= request.fds)
 				fail((int)i, EPROTO, 0);
 			if (do_op(i, op) < 0)

@@ -19,7 +19,8 @@ import (
 	"rt/libcontainer/sys"
 )
 
-// join.go is the parent's end of join.h.
+// join.go is the parent's end of join.h. Who answers is called the joiner; it
+// may be an init as well.
 
 // JoinEnv is the environment entry that makes an init with its socket at fd a
 // joiner.
@@ -39,6 +40,10 @@ const (
 	cSizeJoin      = C.sizeof_struct_rt_join
 	cSizeJoinOp    = C.sizeof_struct_rt_join_op
 	cSizeJoinReply = C.sizeof_struct_rt_join_reply
+	cSizeRefusal   = C.sizeof_struct_rt_refusal
+	cWireStart     = C.RT_WIRE_START
+	cWireDetach    = C.RT_WIRE_DETACH
+	cWireRefused   = C.RT_WIRE_REFUSED
 	cLastOp        = C.RT_OP_EXEC
 )
 
@@ -52,6 +57,7 @@ const (
 	AnswerRoot     AnswerKind = C.RT_JOIN_ROOT
 	AnswerListener AnswerKind = C.RT_JOIN_LISTENER
 	AnswerBorn     AnswerKind = C.RT_JOIN_BORN
+	AnswerReady    AnswerKind = C.RT_JOIN_READY
 )
 
 // Answer is one message of the joiner.
@@ -131,10 +137,35 @@ func RecvAnswer(sock int) (Answer, error) {
 	return a, nil
 }
 
+// Refusal is what an init that has been told to start could not do: an
+// operation, with the kernel's answer.
+type Refusal struct {
+	Code  plan.OpCode
+	Errno unix.Errno
+	// Detail is A of the operation: the resource of an OpLimit.
+	Detail int
+	// Path is the program's, of an OpExec.
+	Path string
+}
+
+type refusal struct{ Code, Error, Detail int32 }
+
+// ParseRefusal reads the payload of a refusal.
+func ParseRefusal(payload []byte) (Refusal, error) {
+	var r refusal
+	if len(payload) < cSizeRefusal {
+		return Refusal{}, errAnswer
+	}
+	if err := binary.Read(bytes.NewReader(payload), binary.NativeEndian, &r); err != nil {
+		return Refusal{}, err
+	}
+	return Refusal{plan.OpCode(r.Code), unix.Errno(r.Error), int(r.Detail), string(payload[cSizeRefusal:])}, nil
+}
+
 // complete says whether the files are there that the message must bring.
 func (a Answer) complete() bool {
 	switch a.Kind {
-	case AnswerDone:
+	case AnswerDone, AnswerReady:
 		return len(a.Fds) == 0
 	case AnswerFailed:
 		return len(a.Fds) <= 1

@@ -1,7 +1,8 @@
 /*
- * join.h - the contract between rt exec (Go) and join.c: what the joiner is
- * told to do, one operation after the other, and what it answers. join.go
- * mirrors it; TestJoinLayout compares the two.
+ * join.h - the contract between rt exec, create and run (Go) and join.c: what
+ * the joiner, or a container's init, is told to do, one operation after the
+ * other, and what it answers. join.go mirrors it; TestJoinLayout compares the
+ * two.
  *
  * A request is a header with its file descriptors (SCM_RIGHTS), then the
  * operations, then the bytes that they point into. There can be several.
@@ -10,6 +11,7 @@
 #define RT_JOIN_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 
 #define RT_JOIN_ENV "_RT_JOIN_FD" /* decimal fd of the socket */
 #define RT_JOIN_MAGIC 0x72740002u
@@ -62,7 +64,12 @@ enum rt_join_code {
 	RT_OP_ARGS,         /* text: a arguments, b environment entries, each with its NUL */
 	RT_OP_CLOSE_FROM,   /* a: first fd that is closed by execve */
 	RT_OP_BIRTH,        /* what follows is done in a child; a: a listener comes of it */
-	/* in the child */
+	/* in init only */
+	RT_OP_UNSHARE,      /* a: CLONE_NEW* */
+	RT_OP_STDIO,        /* a: index of an fd: stdin, stdout, stderr and the controlling terminal */
+	RT_OP_READY,        /* wait for start; a: index of the listening socket, beyond the
+			     * fds: there is none. What fails afterwards is a refusal */
+	/* in init, or in the child */
 	RT_OP_SESSION,
 	RT_OP_TERMINAL,     /* fd 0 becomes the controlling terminal */
 	RT_OP_SIGMASK,      /* a: blocked signals */
@@ -78,6 +85,7 @@ enum rt_join_kind {
 	RT_JOIN_ROOT,     /* with an fd */
 	RT_JOIN_LISTENER, /* value: the child's pid; with its pidfd and the listener */
 	RT_JOIN_BORN,     /* value: pid, with its pidfd; it has executed, or error and op */
+	RT_JOIN_READY,    /* the container is created; from here on frames of package wire */
 };
 
 struct rt_join_reply {
@@ -87,5 +95,23 @@ struct rt_join_reply {
 	int32_t value;
 	int32_t path; /* index in RT_OP_FIND: what it took, or what may not be executed; else -1 */
 };
+
+/* A frame of package wire: kind, then the payload's length in little endian.
+ * TestWireKinds compares. */
+#define RT_WIRE_HEADER 5
+#define RT_WIRE_START 6
+#define RT_WIRE_DETACH 7
+#define RT_WIRE_REFUSED 9
+#define RT_START_PATIENCE 10 /* seconds that a caller may take to say "start" */
+
+/* The payload of a refusal, and behind it the path of the program that cannot
+ * be executed. */
+struct rt_refusal {
+	int32_t code; /* RT_OP_* */
+	int32_t error;
+	int32_t detail; /* a of the operation: the resource of a limit */
+};
+
+struct rlimit rt_files_limit(void);
 
 #endif

@@ -10,6 +10,7 @@ import (
 
 	"rt/libcontainer/plan"
 	"rt/libcontainer/sys"
+	"rt/libcontainer/wire"
 )
 
 func TestJoinLayout(t *testing.T) {
@@ -91,4 +92,22 @@ func count(t *testing.T) (n int) {
 		}
 	}
 	return n
+}
+
+func TestWireKinds(t *testing.T) {
+	for c, goes := range map[int]wire.Kind{cWireStart: wire.Start, cWireDetach: wire.Detach, cWireRefused: wire.Refused} {
+		if c != int(goes) {
+			t.Errorf("%v is %d in C", goes, c)
+		}
+	}
+}
+
+func TestParseRefusal(t *testing.T) {
+	got, err := ParseRefusal(append(message(uint32(plan.OpExec), uint32(unix.ENOEXEC), 3), "/bin/x"...))
+	if want := (Refusal{plan.OpExec, unix.ENOEXEC, 3, "/bin/x"}); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := ParseRefusal(message(1, 2)); err == nil {
+		t.Error("a refusal that is cut short")
+	}
 }

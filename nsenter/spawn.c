@@ -9,6 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,37 +22,224 @@
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
 #endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ull
+#endif
+#define FSOPEN_CLOSE_ON_EXEC 1
 #define STACK 16384
+#define MAX_PROCS 8
 
 struct order {
-	int exe, sock, target, error;
+	const struct rt_spawn *spawn;
+	struct rlimit files; /* rlim_max 0: as it is */
+	int error;
 	char env[64];
 };
+
+/* put makes to a copy of fd that survives exec. */
+static int put(int fd, int to)
+{
+	if (fd == to)
+		return fcntl(fd, F_SETFD, 0);
+	return dup3(fd, to, 0) < 0 ? -1 : 0;
+}
+
+/* out_of_the_way moves an fd whose number the child's own need. */
+static int out_of_the_way(int fd, const struct rt_spawn *s)
+{
+	return fd > s->target ? fd : fcntl(fd, F_DUPFD_CLOEXEC, s->target + 1);
+}
+
+/* place_files gives the child its fds, and returns that of the program. */
+static int place_files(const struct rt_spawn *s)
+{
+	int exe = out_of_the_way(s->exe, s), sock = s->sock, from[3];
+
+	if (exe < 0)
+		return -1;
+	if (sock != s->target)
+		sock = out_of_the_way(sock, s);
+	if (sock < 0)
+		return -1;
+	for (int fd = 0; fd < 3; fd++) {
+		from[fd] = s->stdio[fd] == fd ? fd : out_of_the_way(s->stdio[fd], s);
+		if (from[fd] < 0)
+			return -1;
+	}
+	if (put(sock, s->target) != 0)
+		return -1;
+	for (int fd = 0; fd < 3; fd++)
+		if (from[fd] != fd && put(from[fd], fd) != 0)
+			return -1;
+	return exe;
+}
+
+/*
+ * send_procs opens what only a process of the new pid namespace can: procfs
+ * shows that of whoever opens it. The rest of its way is the parent's.
+ */
+static int send_procs(const struct rt_spawn *s)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int) * MAX_PROCS)];
+	} control;
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control.buf, .msg_controllen = CMSG_SPACE(sizeof(int) * s->procs),
+	};
+	struct cmsghdr *c;
+	int fds[MAX_PROCS];
+	ssize_t n;
+
+	if (s->procs == 0)
+		return 0;
+	memset(&control, 0, sizeof(control));
+	for (int i = 0; i < s->procs; i++) {
+		fds[i] = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOSE_ON_EXEC);
+		if (fds[i] < 0)
+			return -1;
+	}
+	c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int) * s->procs);
+	memcpy(CMSG_DATA(c), fds, sizeof(int) * s->procs);
+	do {
+		n = sendmsg(s->target, &msg, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : -1;
+}
+
+#if !defined(__x86_64__) && !defined(__aarch64__)
+static int enter_cgroup(int dir)
+{
+	int fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, "0", 1) != 1 || close(fd) != 0 ? -1 : 0;
+}
+#endif
 
 /* The child shares our memory until it has executed: no Go, no allocation. */
 static int run(void *arg)
 {
 	struct order *o = arg;
+	const struct rt_spawn *s = o->spawn;
 	char *argv[] = { "rt", "init", NULL };
 	char *envp[] = { o->env, NULL };
+	int exe;
 
-	if (dup3(o->sock, o->target, 0) >= 0)
-		syscall(SYS_execveat, o->exe, "", argv, envp, AT_EMPTY_PATH);
+#if !defined(__x86_64__) && !defined(__aarch64__)
+	if (s->cgroup >= 0 && enter_cgroup(s->cgroup) != 0)
+		goto failed;
+#endif
+	exe = place_files(s);
+	if (exe < 0 || send_procs(s) != 0)
+		goto failed;
+	if (o->files.rlim_max && setrlimit(RLIMIT_NOFILE, &o->files) != 0)
+		goto failed;
+	syscall(SYS_execveat, exe, "", argv, envp, AT_EMPTY_PATH);
+failed:
 	o->error = errno;
 	_exit(127);
 }
 
-int rt_spawn_joiner(int exe, int sock, int target, int *pidfd, uint64_t *mask)
+/*
+ * clone_into is clone(2) into a cgroup, which only clone3 can, and that has no
+ * function in the C library because its child comes back on another stack. So
+ * the child is called from here.
+ */
+static int clone_into(struct order *o, char *stack, uint64_t flags, int *pidfd)
+{
+	const struct rt_spawn *s = o->spawn;
+#if defined(__x86_64__) || defined(__aarch64__)
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+			set_tid, set_tid_size, cgroup;
+	} args;
+	long r;
+
+	memset(&args, 0, sizeof(args));
+	args.flags = flags | CLONE_INTO_CGROUP;
+	args.pidfd = (uint64_t)(uintptr_t)pidfd;
+	args.exit_signal = SIGCHLD;
+	args.stack = (uint64_t)(uintptr_t)stack;
+	args.stack_size = STACK;
+	args.cgroup = (uint64_t)s->cgroup;
+	if (s->cgroup >= 0) {
+#ifdef __x86_64__
+		register int (*fn)(void *) __asm__("r12") = run;
+		register void *arg __asm__("r13") = o;
+
+		__asm__ volatile("syscall\n\t"
+				 "testq %%rax, %%rax\n\t"
+				 "jnz 1f\n\t"
+				 "xorl %%ebp, %%ebp\n\t"
+				 "movq %%r13, %%rdi\n\t"
+				 "callq *%%r12\n\t"
+				 "hlt\n"
+				 "1:"
+				 : "=a"(r)
+				 : "a"((long)SYS_clone3), "D"(&args), "S"(sizeof(args)), "r"(fn), "r"(arg)
+				 : "rcx", "r11", "memory");
+#else
+		register long number __asm__("x8") = SYS_clone3;
+		register long x0 __asm__("x0") = (long)&args;
+		register long x1 __asm__("x1") = sizeof(args);
+		register int (*fn)(void *) __asm__("x19") = run;
+		register void *arg __asm__("x20") = o;
+
+		__asm__ volatile("svc #0\n\t"
+				 "cbnz x0, 1f\n\t"
+				 "mov x29, #0\n\t"
+				 "mov x0, x20\n\t"
+				 "blr x19\n\t"
+				 "brk #0\n"
+				 "1:"
+				 : "+r"(x0)
+				 : "r"(number), "r"(x1), "r"(fn), "r"(arg)
+				 : "memory", "cc");
+		r = x0;
+#endif
+		if (r < 0) {
+			errno = (int)-r;
+			return -1;
+		}
+		return (int)r;
+	}
+#endif
+	(void)s;
+	return clone(run, stack + STACK, (int)(flags | SIGCHLD), o, pidfd, NULL, NULL);
+}
+
+/* given_files: Go has raised the soft limit to the hard one. If it is something
+ * else by now, somebody wants it so. */
+static void given_files(struct order *o)
+{
+	struct rlimit now, start = rt_files_limit();
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == now.rlim_max &&
+	    now.rlim_max == start.rlim_max && start.rlim_cur < now.rlim_cur)
+		o->files = start;
+}
+
+int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask)
 {
 	_Alignas(16) char stack[STACK];
-	struct order o = { .exe = exe, .sock = sock, .target = target };
+	struct order o = { .spawn = s };
 	const uint64_t all = ~0ull;
 	int pid;
 
-	snprintf(o.env, sizeof(o.env), "%s=%d", RT_JOIN_ENV, target);
+	if (s->procs > MAX_PROCS)
+		return -E2BIG;
+	if (s->files)
+		given_files(&o);
+	snprintf(o.env, sizeof(o.env), "%s=%d", RT_JOIN_ENV, s->target);
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(all)) != 0)
 		return -errno;
-	pid = clone(run, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &o, pidfd, NULL, NULL);
+	pid = clone_into(&o, stack, (uint64_t)(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | s->flags), pidfd);
 	if (pid < 0)
 		o.error = errno;
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, NULL, sizeof(all));

@@ -7,15 +7,48 @@ import "C"
 
 import "golang.org/x/sys/unix"
 
-// SpawnJoiner starts the program behind exe as a joiner whose socket is its fd
-// target, the caller's sock; both exe and sock must be above target, or sock be
-// it. The child has the caller's fds that are not close-on-exec, no environment,
-// and blocks all signals; mask is what the caller blocks, for the program to
-// begin with (bit n-1 is signal n).
-func SpawnJoiner(exe, sock, target int) (pid, pidfd int, mask uint64, err error) {
+// Spawn is a process to start that does operations, see SendOps: a joiner, or
+// a container's init.
+type Spawn struct {
+	// Exe is an fd of the program.
+	Exe int
+	// Sock becomes the process's fd Target, which is above those that reach it.
+	Sock, Target int
+	// Stdio become the process's first three fds; of the caller's others those
+	// reach it that are not close-on-exec.
+	Stdio [3]int
+	// CgroupFd is a cgroup v2 directory to start in, or -1.
+	CgroupFd int
+	// NewPID gives it a new pid namespace. In the others it is born where the
+	// calling thread is.
+	NewPID bool
+	// Procs is how many procfs contexts of its pid namespace it sends with one
+	// byte over the socket before anything else.
+	Procs int
+	// Nofile gives it the limit on open files that the caller was started with,
+	// where Go has raised it.
+	Nofile bool
+}
+
+// Start starts the process. It has no environment and blocks all signals; mask
+// is what the caller blocks, for the program to begin with (bit n-1 is signal
+// n).
+func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
+	c := C.struct_rt_spawn{
+		exe: C.int(s.Exe), sock: C.int(s.Sock), target: C.int(s.Target), cgroup: C.int(s.CgroupFd), procs: C.int(s.Procs),
+	}
+	for i, fd := range s.Stdio {
+		c.stdio[i] = C.int(fd)
+	}
+	if s.NewPID {
+		c.flags = unix.CLONE_NEWPID
+	}
+	if s.Nofile {
+		c.files = 1
+	}
 	var fd C.int
 	var old C.uint64_t
-	r := C.rt_spawn_joiner(C.int(exe), C.int(sock), C.int(target), &fd, &old)
+	r := C.rt_spawn(&c, &fd, &old)
 	if r < 0 {
 		return -1, -1, 0, unix.Errno(-r)
 	}

@@ -1,17 +1,31 @@
 /*
- * spawn.h - starts the joiner of exec.
+ * spawn.h - starts what is to be C from its first instruction: the joiner of
+ * exec, and a container's init.
  */
 #ifndef RT_SPAWN_H
 #define RT_SPAWN_H
 
 #include <stdint.h>
 
+
+struct rt_spawn {
+	int exe;      /* the program */
+	int sock;     /* becomes fd target, which is above those that are passed on */
+	int target;
+	int stdio[3]; /* become 0, 1 and 2 */
+	int cgroup;   /* directory of cgroup2 to be born in, or -1 */
+	int flags;    /* CLONE_NEWPID or 0 */
+	int procs;    /* this many new file systems of type proc, for fsconfig, are
+		       * sent over sock, with one byte, before the program begins */
+	int files;    /* the limit on open files is that which we were started with */
+};
+
 /*
- * rt_spawn_joiner executes the program behind exe as "rt init" with stdin,
- * stdout and stderr of the caller, its fds that are not close-on-exec, and
- * sock as fd target. All signals are blocked in it; mask is what the caller
- * had. It returns the pid or a negative errno; pidfd is close-on-exec.
+ * rt_spawn executes the program as "rt init" with the caller's fds that are not
+ * close-on-exec beside those named. All signals are blocked in it; mask is what
+ * the caller had. It returns the pid or a negative errno; pidfd is
+ * close-on-exec.
  */
-int rt_spawn_joiner(int exe, int sock, int target, int *pidfd, uint64_t *mask);
+int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask);
 
 #endif

@@ -13,6 +13,7 @@ import (
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/program"
+	"rt/libcontainer/rootfs"
 	"rt/libcontainer/sys"
 )
 
@@ -260,7 +261,7 @@ func enterCwd(unsafeCwd string, create bool) error {
 	}
 	fd, err := sys.OpenDirPath(unsafeCwd)
 	if errors.Is(err, unix.ENOENT) && create {
-		fd, err = makeDirs(unsafeCwd)
+		fd, err = rootfs.MakeDirs(unsafeCwd)
 	}
 	if err != nil {
 		return fault("open", err)
@@ -277,31 +278,6 @@ func enterCwd(unsafeCwd string, create bool) error {
 		return fault("getcwd", err)
 	}
 	return nil
-}
-
-// makeDirs makes the directory and its missing parents, and opens it. Each one
-// is made in an open directory, so no link can put it elsewhere.
-func makeDirs(unsafePath string) (fd int, err error) {
-	fd, err = sys.OpenDirPath("/")
-	if err != nil {
-		return -1, err
-	}
-	for i, name := 1, ""; i <= len(unsafePath); i += len(name) + 1 {
-		name, _, _ = strings.Cut(unsafePath[i:], "/")
-		upTo := unsafePath[:i+len(name)]
-		next, err := sys.OpenDirPath(upTo)
-		if errors.Is(err, unix.ENOENT) && name != "" && name != "." && name != ".." {
-			if err = sys.MakeDirAt(fd, name, 0o755); err == nil || errors.Is(err, unix.EEXIST) {
-				next, err = sys.OpenDirPath(upTo)
-			}
-		}
-		sys.Close(fd)
-		if err != nil {
-			return -1, err
-		}
-		fd = next
-	}
-	return fd, nil
 }
 
 // home adds HOME where it is missing: the directory of the uid's first line in

@@ -1,7 +1,8 @@
 package plan
 
-// join.go: what the joiner of exec is told to do. Each operation is one system
-// call or little more; planner.Join puts them in order, nsenter/join.c does them.
+// join.go: what the joiner of exec and a container's init are told to do. Each
+// operation is one system call or little more; the planner puts them in order,
+// nsenter/join.c does them.
 
 // OpCode is one of the operations of nsenter/join.h.
 type OpCode uint32
@@ -37,7 +38,13 @@ const (
 	OpCloseFrom
 	OpBirth
 
-	// What comes behind the birth is done by the child.
+	// These are init's only.
+
+	OpUnshare
+	OpStdio
+	OpReady
+
+	// What comes behind the birth is done by the child; init does it itself.
 
 	OpSession
 	OpTerminal

@@ -40,14 +40,7 @@ func EnterOps(p *plan.Process, j Joining) []plan.Op {
 	// Before anything: whoever gets to see us must not look inside.
 	ops.add("", "", "prctl PR_SET_DUMPABLE", plan.Op{Code: plan.OpDumpable})
 	// Files of /proc/self, while /proc is the host's.
-	if p.AppArmor != "" {
-		ops.add("process", "process.apparmorProfile "+p.AppArmor, "write /proc/self/attr",
-			plan.Op{Code: plan.OpWrite, Text: labelText("apparmor/exec", "exec "+p.AppArmor)})
-	}
-	if p.SELinux != "" {
-		ops.add("process", "process.selinuxLabel "+p.SELinux, "write /proc/self/attr/exec",
-			plan.Op{Code: plan.OpWrite, Text: labelText("exec", p.SELinux)})
-	}
+	ops.labels(p)
 	if p.NewKeyring && p.KeyringLabel != "" { // execve resets it
 		ops.add("keyring", "", "set its SELinux label",
 			plan.Op{Code: plan.OpWrite, Text: labelText("keycreate", p.KeyringLabel)})
@@ -65,7 +58,7 @@ func EnterOps(p *plan.Process, j Joining) []plan.Op {
 			plan.Op{Code: plan.OpOwner, A: bit(p.KeepGroups), B: uint64(j.NSUID), C: uint64(j.NSGID)})
 	}
 	if p.NewKeyring { // belongs to the ids of now
-		ops.add("keyring", "", "join session keyring", plan.Op{Code: plan.OpKeyring})
+		ops.keyring()
 	}
 	if j.SendRoot {
 		ops.add("process", "HOME", "open /", plan.Op{Code: plan.OpSendRoot})
@@ -84,31 +77,11 @@ func EnterOps(p *plan.Process, j Joining) []plan.Op {
 // the joiner has.
 func BecomeOps(p *plan.Process, candidates []string, filter *plan.Seccomp, mask *uint64, userNS bool) []plan.Op {
 	ops := opList{}
-	ops.attributes(p)
-	// A directory that only root may enter, or, below, that only the user may.
-	cwd := plan.Op{Code: plan.OpCwd, Text: []byte(p.Cwd), A: 1}
-	ops.add("process", "process.cwd "+p.Cwd, "chdir", cwd)
-	if p.Umask != plan.None {
-		ops.add("", "", "umask", plan.Op{Code: plan.OpUmask, A: uint64(p.Umask)})
-	}
+	ops.attributes(p, false)
 	// CAP_SYS_ADMIN loads the filter where no_new_privs does not; execve
 	// takes it away.
 	admin := filter != nil && !p.NoNewPrivileges
-	ops.user(p, admin, userNS)
-	cwd.A = 0
-	ops.add("process", "process.cwd "+p.Cwd, "chdir", cwd)
-	// The change of ids may have undone it.
-	ops.add("process", "", "prctl PR_SET_DUMPABLE", plan.Op{Code: plan.OpDumpable})
-	if p.NoNewPrivileges {
-		ops.add("process", "process.noNewPrivileges", "prctl PR_SET_NO_NEW_PRIVS", plan.Op{Code: plan.OpNoNewPrivs})
-	}
-	// As the container's user would see it: permissions.
-	ops.add("", "", "", plan.Op{Code: plan.OpFind, A: uint64(len(candidates)), Text: cStrings(candidates)})
-	ops.add("exec", "", "arguments", plan.Op{
-		Code: plan.OpArgs, A: uint64(len(p.Args)), B: uint64(len(p.Env)),
-		Text: append(cStrings(p.Args), cStrings(p.Env)...),
-	})
-	ops.add("exec", "", "close_range", plan.Op{Code: plan.OpCloseFrom, A: uint64(3 + p.PreserveFds)})
+	ops.become(p, candidates, "chdir", admin, userNS)
 	// From here on the container can see it.
 	ops.birth(p, filter, mask, admin)
 	return ops.list
@@ -121,11 +94,58 @@ func (l *opList) add(step, object, call string, op plan.Op) {
 	l.list = append(l.list, op)
 }
 
-// attributes are inherited by the child. The limits are not among them: they
-// could hit the joiner itself.
-func (l *opList) attributes(p *plan.Process) {
-	if s := p.Scheduler; s != nil && !LateScheduler(s) {
-		l.add("process", "process.scheduler", "sched_setattr", plan.Op{Code: plan.OpScheduler, Text: schedAttr(s)})
+// labels tell the security modules what the next execve becomes. AppArmor's own
+// directory came with Linux 5.8.
+func (l *opList) labels(p *plan.Process) {
+	if p.AppArmor != "" {
+		l.add("process", "process.apparmorProfile "+p.AppArmor, "write /proc/self/attr",
+			plan.Op{Code: plan.OpWrite, Text: labelText("apparmor/exec", "exec "+p.AppArmor)})
+	}
+	if p.SELinux != "" {
+		l.add("process", "process.selinuxLabel "+p.SELinux, "write /proc/self/attr/exec",
+			plan.Op{Code: plan.OpWrite, Text: labelText("exec", p.SELinux)})
+	}
+}
+
+func (l *opList) keyring() {
+	l.add("keyring", "", "join session keyring", plan.Op{Code: plan.OpKeyring})
+}
+
+// become is from root of the namespaces to the program's user, and to the
+// program. enter is the call that an error of the working directory is about.
+func (l *opList) become(p *plan.Process, candidates []string, enter string, admin, userNS bool) {
+	// A directory that only root may enter, or, below, that only the user may.
+	cwd := plan.Op{Code: plan.OpCwd, Text: []byte(p.Cwd), A: 1}
+	l.add("process", "process.cwd "+p.Cwd, enter, cwd)
+	if p.Umask != plan.None {
+		l.add("", "", "umask", plan.Op{Code: plan.OpUmask, A: uint64(p.Umask)})
+	}
+	l.user(p, admin, userNS)
+	cwd.A = 0
+	l.add("process", "process.cwd "+p.Cwd, enter, cwd)
+	// The change of ids may have undone it.
+	l.dumpable()
+	if p.NoNewPrivileges {
+		l.add("process", "process.noNewPrivileges", "prctl PR_SET_NO_NEW_PRIVS", plan.Op{Code: plan.OpNoNewPrivs})
+	}
+	// As the container's user would see it: permissions.
+	l.add("", "", "", plan.Op{Code: plan.OpFind, A: uint64(len(candidates)), Text: cStrings(candidates)})
+	l.add("exec", "", "arguments", plan.Op{
+		Code: plan.OpArgs, A: uint64(len(p.Args)), B: uint64(len(p.Env)),
+		Text: append(cStrings(p.Args), cStrings(p.Env)...),
+	})
+	l.add("exec", "", "close_range", plan.Op{Code: plan.OpCloseFrom, A: uint64(3 + p.PreserveFds)})
+}
+
+func (l *opList) dumpable() {
+	l.add("process", "", "prctl PR_SET_DUMPABLE", plan.Op{Code: plan.OpDumpable})
+}
+
+// attributes are inherited by a child. The limits are not among them: they
+// could hit the joiner itself. late: also a scheduler that no child inherits.
+func (l *opList) attributes(p *plan.Process, late bool) {
+	if s := p.Scheduler; s != nil && (late || !LateScheduler(s)) {
+		l.add("process", "process.scheduler", "sched_setattr", plan.Op{Code: plan.OpScheduler, Text: schedAttr(s), B: bit(s.Cpuset)})
 	}
 	if p.IOPriority != nil {
 		l.add("process", "process.ioPriority", "ioprio_set", plan.Op{Code: plan.OpIOPriority, A: uint64(*p.IOPriority)})
@@ -199,8 +219,14 @@ func (l *opList) birth(p *plan.Process, filter *plan.Seccomp, mask *uint64, admi
 	if p.Terminal {
 		l.add("terminal", "process.terminal", "ioctl TIOCSCTTY", plan.Op{Code: plan.OpTerminal})
 	}
+	l.last(p, filter, mask, admin, notify)
+}
+
+// last ends with the program.
+func (l *opList) last(p *plan.Process, filter *plan.Seccomp, mask *uint64, admin, notify bool) {
 	for _, r := range p.Rlimits {
-		l.add("process", "process.rlimits "+r.Name, "prlimit", plan.Op{Code: plan.OpLimit, A: uint64(r.Resource), B: r.Soft, C: r.Hard})
+		step, object, call := limitCall(r.Name)
+		l.add(step, object, call, plan.Op{Code: plan.OpLimit, A: uint64(r.Resource), B: r.Soft, C: r.Hard})
 	}
 	if mask != nil {
 		l.add("session", "", "rt_sigprocmask", plan.Op{Code: plan.OpSigmask, A: *mask})
@@ -215,9 +241,18 @@ func (l *opList) birth(p *plan.Process, filter *plan.Seccomp, mask *uint64, admi
 		if notify {
 			op.A |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 		}
-		l.add("seccomp", "linux.seccomp", "seccomp SECCOMP_SET_MODE_FILTER", op)
+		step, object, call := filterCall()
+		l.add(step, object, call, op)
 	}
 	l.add("exec", "", "", plan.Op{Code: plan.OpExec})
+}
+
+func limitCall(name string) (step, object, call string) {
+	return "process", "process.rlimits " + name, "prlimit"
+}
+
+func filterCall() (step, object, call string) {
+	return "seccomp", "linux.seccomp", "seccomp SECCOMP_SET_MODE_FILTER"
 }
 
 // LateScheduler says that a scheduler does not pass from the joiner to its

@@ -31,6 +31,8 @@ func (r *Root) fileSystem(m *plan.Mount, t *target) (mount int, err error) {
 		return plan.None, mountFault(m, "idmap", unix.EPERM).WithHint(idmapHint)
 	case m.LegacyFlags != 0 || len(m.Source) > maxValue || hasLong(data):
 		mount, err = r.oldFileSystem(m, data)
+	case m.Type == "proc":
+		mount, err = r.newProc(m.Source, m.SBFlags, data, (m.AttrSet&^m.RecClr)|m.RecSet)
 	default:
 		mount, err = newFileSystem(m.Type, m.Source, m.SBFlags, data, (m.AttrSet&^m.RecClr)|m.RecSet)
 	}
@@ -63,6 +65,20 @@ func newFileSystem(fstype, source string, flags, data []string, attrs uint64) (m
 	if err != nil {
 		return plan.None, err
 	}
+	return makeFileSystem(ctx, source, flags, data, attrs)
+}
+
+// newProc is newFileSystem for the procfs of init's pid namespace.
+func (r *Root) newProc(source string, flags, data []string, attrs uint64) (mount int, err error) {
+	ctx, err := r.openProc()
+	if err != nil {
+		return plan.None, err
+	}
+	return makeFileSystem(ctx, source, flags, data, attrs)
+}
+
+// makeFileSystem closes ctx.
+func makeFileSystem(ctx int, source string, flags, data []string, attrs uint64) (mount int, err error) {
 	defer sys.Close(ctx)
 	if source != "" {
 		if err := sys.SetString(ctx, "source", source); err != nil {
@@ -171,6 +187,9 @@ func (r *Root) bindHost(m *plan.Mount, host string) (int, error) {
 // own, on top of the host's "/" where no path leads; a clone of it goes on
 // like any other mount.
 func (r *Root) oldFileSystem(m *plan.Mount, data []string) (int, error) {
+	if m.Type == "proc" && r.outside != nil {
+		return plan.None, fmt.Errorf("an option needs mount(2), which would show the host's processes: %w", unix.EOPNOTSUPP)
+	}
 	if !r.plan.NewMountNS {
 		return plan.None, fmt.Errorf("an option needs mount(2), and that a mount namespace of the container's own: %w", unix.EOPNOTSUPP)
 	}

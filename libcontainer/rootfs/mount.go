@@ -23,6 +23,11 @@ func (r *Root) mount(i int) error {
 	case m.Bind:
 		return r.bind(i, m)
 	}
+	if r.outside != nil && (m.Cgroup != nil || m.Type == "cgroup2") {
+		if err := r.outside.Cgroups(); err != nil {
+			return err
+		}
+	}
 	t, err := r.target(m, func() (kind, error) { return directory, nil })
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
-// Package rootfs executes plan.Rootfs inside init: it attaches the container's
-// tree, mounts into it, fills /dev, hides what is to be hidden, and pivots.
-// It decides nothing; what to do is in the plan.
+// Package rootfs executes plan.Rootfs inside init, or on a thread in its
+// namespaces: it attaches the container's tree, mounts into it, fills /dev,
+// hides what is to be hidden, and pivots. It decides nothing; what to do is in
+// the plan.
 //
 // The rule of the package: the tree belongs to the container's image, and
 // others may be changing it at this moment. So every path in it is resolved
@@ -11,6 +12,8 @@
 package rootfs
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
@@ -22,8 +25,9 @@ import (
 // [Prepare], [Root.Console], [Root.Pivot], [Root.Finish]. All of them must run
 // on the one thread that is in the container's namespaces.
 type Root struct {
-	plan *plan.Rootfs
-	fds  []int // sent with the plan; the plan's Fd fields are indexes into it
+	plan    *plan.Rootfs
+	outside *Outside // nil in init
+	fds     []int    // sent with the plan; the plan's Fd fields are indexes into it
 
 	fd    int          // "/" of the container, O_PATH
 	stat  unix.Statx_t // of fd
@@ -43,14 +47,46 @@ type lateMount struct {
 	object string
 }
 
+// Outside is what the caller of [PrepareOutside] has that init has by itself.
+type Outside struct {
+	// Procs are new procfs of init's pid namespace, as fsopen(2) gives them.
+	// Those that are used are closed, and plan.None in their place.
+	Procs []int
+	// Cgroups is called before the first mount of type cgroup: the calling
+	// thread must be in init's cgroup namespace afterwards.
+	Cgroups func() error
+}
+
+// openProc is fsopen(2) of a procfs.
+func (r *Root) openProc() (int, error) {
+	if r.outside == nil {
+		return sys.OpenFS("proc")
+	}
+	for i, fd := range r.outside.Procs {
+		if fd != plan.None {
+			r.outside.Procs[i] = plan.None
+			return fd, nil
+		}
+	}
+	// One of the caller's own would show the host's processes.
+	return plan.None, fmt.Errorf("no procfs is left: %w", unix.EBADF)
+}
+
+// PrepareOutside is Prepare on a thread of another process: it is in all of
+// init's namespaces that a thread can be in, but not in that of its pids, and
+// has a root, working directory and umask of its own.
+func PrepareOutside(p *plan.Rootfs, fds []int, o *Outside) (*Root, error) { return prepare(p, fds, o) }
+
 // Prepare attaches the root, makes the mounts in the plan's order and fills
 // /dev. fds are those that came with the plan; of the mounts among them Prepare
 // takes ownership, and puts plan.None in their place.
-func Prepare(p *plan.Rootfs, fds []int) (_ *Root, err error) {
+func Prepare(p *plan.Rootfs, fds []int) (*Root, error) { return prepare(p, fds, nil) }
+
+func prepare(p *plan.Rootfs, fds []int, outside *Outside) (_ *Root, err error) {
 	// Modes below are meant as they are written.
 	defer sys.SwapUmask(sys.SwapUmask(0))
 	r := &Root{
-		plan: p, fds: fds,
+		plan: p, fds: fds, outside: outside,
 		fd: plan.None, host: plan.None, dev: plan.None, null: plan.None, hide: plan.None, proc: plan.None,
 	}
 	defer func() {
@@ -117,6 +153,13 @@ func (r *Root) Finish() error {
 		}
 	}
 	return nil
+}
+
+// Close closes all fds of a Root that will not be finished. It may be nil.
+func (r *Root) Close() {
+	if r != nil {
+		r.close()
+	}
 }
 
 func (r *Root) close() {

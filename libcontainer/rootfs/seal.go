@@ -182,7 +182,7 @@ func (r *Root) sysctls() error {
 // may be read-only or covered in part, so a new one is made that is never
 // attached; where a user namespace may not, it is the container's.
 func (r *Root) writableProc() (int, error) {
-	fd, err := newFileSystem("proc", "", nil, nil, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
+	fd, err := r.newProc("", nil, nil, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 	if err == nil {
 		return fd, nil
 	}

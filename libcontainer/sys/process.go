@@ -114,6 +114,12 @@ func OpenDirPath(unsafePath string) (int, error) {
 	return openat2(unix.AT_FDCWD, unsafePath, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_MAGICLINKS)
 }
 
+// Chdir changes the working directory to a trusted path.
+func Chdir(path string) error { return retry(func() error { return unix.Chdir(path) }) }
+
+// Gettid is the calling thread's id.
+func Gettid() int { return unix.Gettid() }
+
 // Fchdir changes the working directory.
 func Fchdir(fd int) error { return retry(func() error { return unix.Fchdir(fd) }) }
 

@@ -119,6 +119,9 @@ func LimitWait(fd int, limit time.Duration) error {
 // not read yet, with the kernel's own overhead (SIOCOUTQ, unix(7)).
 func Unread(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.SIOCOUTQ) }
 
+// Shutdown ends the connection in both directions; the fd stays.
+func Shutdown(fd int) error { return unix.Shutdown(fd, unix.SHUT_RDWR) }
+
 // Listen returns a listening stream socket bound to path, mode 0600.
 func Listen(path string) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -13,6 +13,10 @@
 //	                <----------  Fault    (instead of any answer, and after Start)
 //	                    EOF               (after Start: execve succeeded)
 //
+// An init without Go gets operations instead (package nsenter), and speaks this
+// protocol from Start and Detach on. Instead of a Fault it sends Refused, whose
+// payload nsenter.ParseRefusal reads, with an fd of the container's root.
+//
 // A peer that sees EOF earlier knows that the other end is dead.
 package wire
 
@@ -40,10 +44,11 @@ const (
 	Start
 	Detach
 	Fault
+	Refused
 )
 
 func (k Kind) String() string {
-	names := [...]string{"?", "plan", "barrier", "go", "seccomp", "ready", "start", "detach", "fault"}
+	names := [...]string{"?", "plan", "barrier", "go", "seccomp", "ready", "start", "detach", "fault", "refusal"}
 	if int(k) < len(names) {
 		return names[k]
 	}
