@@ -125,7 +125,11 @@ func (r *Runtime) warn(warnings []string) {
 // create runs every step up to the recorded, waiting init. own says that the
 // caller itself will start it (`run`); otherwise init listens for `start`.
 func (l *launch) create(own bool) (err error) {
+	if err := l.beginOutside(); err != nil {
+		return err
+	}
 	if err := l.reserve(); err != nil {
+		l.endOutside()
 		return err
 	}
 	defer func() {

@@ -21,10 +21,26 @@ import (
 	"rt/nsenter"
 )
 
+// beginOutside starts the thread on its way to where init is to be born, which
+// takes a while: network namespaces are slow to make. It is in vain, and does no
+// harm, when init has to be another.
+func (l *launch) beginOutside() error {
+	if !planner.Direct(l.spec, l.ns, l.options(), nil) {
+		return nil
+	}
+	join, err := openNamespaces(l.ns.Thread)
+	if err != nil {
+		return err
+	}
+	l.outside = newOutside(l.ns, join)
+	go sys.OnOwnThread(l.outside.run)
+	return nil
+}
+
 // chooseInit decides which init the container has. The filter has a say in it,
 // so it is compiled, or taken from the cache, before init begins.
-func (l *launch) chooseInit() (err error) {
-	if !planner.Direct(l.spec, l.ns, l.options(), nil) {
+func (l *launch) chooseInit() error {
+	if l.outside == nil {
 		return nil
 	}
 	if planner.HasSeccomp(l.spec) {
@@ -33,33 +49,29 @@ func (l *launch) chooseInit() (err error) {
 		}
 	}
 	l.isDirect = planner.Direct(l.spec, l.ns, l.options(), l.filter)
+	if !l.isDirect {
+		l.endOutside()
+	}
 	return nil
 }
 
-// spawnDirect starts the thread, and with it init. Meanwhile the cgroup is made,
-// and what the thread is to make is planned.
+// spawnDirect has the thread start init. Meanwhile the cgroup is made, and what
+// the thread is to make is planned.
 func (l *launch) spawnDirect(exe, theirs int) error {
 	if err := areInherited(l.opts.PreserveFds); err != nil {
 		return err
 	}
-	join, err := openNamespaces(l.ns.Thread)
-	if err != nil {
-		return err
-	}
-	o := newOutside()
-	o.ns, o.join, o.conn = l.ns, join, l.conn.Fd
-	o.init = nsenter.Spawn{
-		Exe: exe, Sock: theirs, Target: 3 + l.opts.PreserveFds, Nofile: true,
+	o := l.outside
+	merr := l.meanwhile(birth{conn: l.conn.Fd, Spawn: nsenter.Spawn{
+		Exe: exe, Sock: theirs, Target: 3 + l.opts.PreserveFds, CgroupFd: plan.None, Nofile: true,
 		Stdio: stdio(l.opts.Stdin, l.opts.Stdout, l.opts.Stderr),
 		Procs: planner.Procs(l.spec),
-	}
-	l.outside = o
-	go sys.OnOwnThread(o.run)
-	merr := l.meanwhile()
+	}})
 	if merr != nil {
 		l.endOutside() // before or behind its birth
 	}
-	if err = <-o.spawned; err == nil {
+	err := <-o.spawned
+	if err == nil {
 		l.init = &child{pid: o.child.pid, pidfd: o.child.pidfd}
 		l.rt.log.Debug("init started", "id", l.opts.ID, "pid", l.init.pid)
 	}
@@ -67,28 +79,26 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 		return merr
 	}
 	if err != nil {
-		return explainSpawn(err, l.ns, join)
+		return explainSpawn(err, l.ns, o.join)
 	}
 	return nil
 }
 
-// meanwhile is what can be done before there is an init, or must: on pure v2 it
-// is born in its cgroup.
-func (l *launch) meanwhile() error {
-	o := l.outside
+// meanwhile is what is done while init is born. On pure v2 it is born in its
+// cgroup.
+func (l *launch) meanwhile(b birth) error {
 	born := l.bornInCgroup()
 	if !born {
-		o.cgroup <- plan.None
+		l.outside.birth <- b
 	}
 	if err := l.createCgroup(); err != nil {
 		return err
 	}
 	if born {
-		dir, ok := l.cg.Dir()
-		if !ok {
-			dir = plan.None
+		if dir, ok := l.cg.Dir(); ok {
+			b.CgroupFd = dir
 		}
-		o.cgroup <- dir
+		l.outside.birth <- b
 	}
 	if l.cg.Record().Unit != nil {
 		return nil // its directories come with it, and it begins with init
@@ -121,6 +131,7 @@ func (l *launch) converseDirect() error {
 	if err := l.do(planner.FirstOps(l.plan)); err != nil {
 		return err
 	}
+	close(l.outside.rooted)
 	for _, limit := range l.plan.Process.Rlimits {
 		if err := sys.RaiseHard(l.init.pid, limit.Resource, limit.Hard); err != nil {
 			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).WithHint(opHint(plan.OpLimit, errnoOf(err)))

@@ -28,18 +28,18 @@ import (
 type outside struct {
 	ns   planner.Namespaces
 	join []plan.Namespace // the thread's to close
-	conn int              // our end of init's socket, the launch's own
-	init nsenter.Spawn
 
-	cgroup  chan int      // the directory to be born in, if init is to be
+	birth   chan birth    // how to start init
 	spawned chan error    // init and mask stand, or not
 	work    chan work     // what to make
-	begun   chan struct{} // closed: init is in its cgroup namespace and has all that must be there before the pivot
+	rooted  chan struct{} // closed: init is in its cgroup namespace
+	begun   chan struct{} // closed: all is there that must be before the pivot
 	built   chan struct{} // closed: it is time for the hooks of the runtime
 	hooked  chan struct{} // closed: they have run
 	quit    chan struct{} // closed: the launch gives up
 	failed  chan error    // what the thread could not do; init is killed then
 
+	conn  int
 	child child
 	mask  uint64 // what init's program begins with blocked
 
@@ -55,6 +55,12 @@ type outside struct {
 	slave int // the terminal
 }
 
+// birth is how init is started. conn is our end of its socket, the launch's own.
+type birth struct {
+	nsenter.Spawn
+	conn int
+}
+
 // work is what the thread makes. The fds are its own.
 type work struct {
 	plan              *plan.Plan
@@ -64,9 +70,10 @@ type work struct {
 	become planner.Becoming
 }
 
-func newOutside() *outside {
+func newOutside(ns planner.Namespaces, join []plan.Namespace) *outside {
 	return &outside{
-		cgroup: make(chan int, 1), spawned: make(chan error, 1), work: make(chan work, 1), begun: make(chan struct{}),
+		ns: ns, join: join,
+		birth: make(chan birth, 1), spawned: make(chan error, 1), work: make(chan work, 1), rooted: make(chan struct{}), begun: make(chan struct{}),
 		built: make(chan struct{}), hooked: make(chan struct{}), quit: make(chan struct{}), failed: make(chan error, 1),
 		slave: plan.None,
 	}
@@ -169,19 +176,21 @@ func (o *outside) enter() error {
 
 // spawn starts init and takes what it sends.
 func (o *outside) spawn() (err error) {
+	var b birth
 	select {
-	case o.init.CgroupFd = <-o.cgroup:
+	case b = <-o.birth:
 	case <-o.quit:
 		return errGivenUp
 	}
-	o.init.NewPID = o.ns.Clone&unix.CLONE_NEWPID != 0
-	o.child.pid, o.child.pidfd, o.mask, err = o.init.Start()
-	if err != nil || o.init.Procs == 0 {
+	o.conn = b.conn
+	b.NewPID = o.ns.Clone&unix.CLONE_NEWPID != 0
+	o.child.pid, o.child.pidfd, o.mask, err = b.Start()
+	if err != nil || b.Procs == 0 {
 		return err
 	}
 	var byte [1]byte
 	_, o.procs, err = sys.Recv(o.conn, byte[:])
-	if err == nil && len(o.procs) != o.init.Procs {
+	if err == nil && len(o.procs) != b.Procs {
 		err = errors.New("init sent no procfs")
 	}
 	if err != nil {
@@ -244,7 +253,7 @@ func (o *outside) enterCgroups() error {
 	if o.ns.Unshare&unix.CLONE_NEWCGROUP == 0 {
 		return nil
 	}
-	if err := o.await(o.begun); err != nil {
+	if err := o.await(o.rooted); err != nil {
 		return err
 	}
 	err := o.use(func() error { return sys.Setns(o.child.pidfd, unix.CLONE_NEWCGROUP) })

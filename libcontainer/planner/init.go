@@ -75,9 +75,10 @@ func directMount(m *specs.Mount) bool {
 	return true
 }
 
-// FirstOps is what init does while the host's /proc is there: the cgroup
-// namespace, whose root is the cgroup that init has been put into, a session
-// and keys of its own, and what the kernel takes only from the process itself.
+// FirstOps is what init does while the host's /proc is there, and its file system
+// is made: the cgroup namespace, whose root is the cgroup that init has been put
+// into, a session and keys of its own, and all that passes execve and takes no
+// privilege from what comes later.
 func FirstOps(p *plan.Plan) []plan.Op {
 	ops := opList{}
 	process := &p.Process
@@ -100,6 +101,10 @@ func FirstOps(p *plan.Plan) []plan.Op {
 			plan.Op{Code: plan.OpWrite, Text: []byte("/proc/self/oom_score_adj\x00" + strconv.Itoa(*adj))})
 	}
 	ops.labels(process)
+	// While the file system is being made there is time. The bounding set
+	// counts for execve alone.
+	ops.attributes(process, true)
+	ops.bounding(process)
 	return ops.list
 }
 
@@ -121,7 +126,6 @@ func LastOps(p *plan.Process, b Becoming) []plan.Op {
 	if b.TerminalFd != plan.None {
 		ops.add("terminal", "process.terminal", "make it stdin, stdout and stderr", plan.Op{Code: plan.OpStdio, A: uint64(b.TerminalFd)})
 	}
-	ops.attributes(p, true)
 	admin := b.Filter != nil && !p.NoNewPrivileges
 	ops.become(p, b.Candidates, "open", admin, false)
 	listen := ^uint64(0)

@@ -78,6 +78,7 @@ func EnterOps(p *plan.Process, j Joining) []plan.Op {
 func BecomeOps(p *plan.Process, candidates []string, filter *plan.Seccomp, mask *uint64, userNS bool) []plan.Op {
 	ops := opList{}
 	ops.attributes(p, false)
+	ops.bounding(p)
 	// CAP_SYS_ADMIN loads the filter where no_new_privs does not; execve
 	// takes it away.
 	admin := filter != nil && !p.NoNewPrivileges
@@ -168,13 +169,18 @@ func (l *opList) attributes(p *plan.Process, late bool) {
 	}
 }
 
+// bounding limits what execve can give. It takes CAP_SETPCAP, so the user comes
+// behind it.
+func (l *opList) bounding(p *plan.Process) {
+	if c := p.Caps; c != nil {
+		l.add("process", "process.capabilities.bounding", "prctl PR_CAPBSET_DROP", plan.Op{Code: plan.OpBounding, A: c.Bounding, B: uint64(c.Last)})
+	}
+}
+
 // user sets ids and capabilities in the kernel's order; see becomeUser of
 // initstage.
 func (l *opList) user(p *plan.Process, admin, userNS bool) {
 	const caps = "process.capabilities"
-	if c := p.Caps; c != nil {
-		l.add("process", caps+".bounding", "prctl PR_CAPBSET_DROP", plan.Op{Code: plan.OpBounding, A: c.Bounding, B: uint64(c.Last)})
-	}
 	if p.UID != 0 {
 		l.add("process", "", "prctl PR_SET_KEEPCAPS", plan.Op{Code: plan.OpKeepCaps})
 	}
