@@ -1,0 +1,166 @@
+package nsenter
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/plan"
+	"rt/libcontainer/sys"
+)
+
+// spawn starts this test program as a joiner, which takes over before Go.
+func spawn(t *testing.T, s Spawn) (pid, sock int) {
+	t.Helper()
+	exe, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	ours, theirs, err := sys.Socketpair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(theirs)
+	s.Exe, s.Sock = int(exe.Fd()), theirs
+	pid, pidfd, _, err := s.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		sys.Close(ours)
+		_ = sys.PidfdSignal(pidfd, sys.SIGKILL)
+		_, _ = sys.Reap(pidfd)
+		sys.Close(pidfd)
+	})
+	return pid, ours
+}
+
+func do(t *testing.T, sock int, ops ...plan.Op) Answer {
+	t.Helper()
+	if err := SendOps(sock, ops, nil); err != nil {
+		t.Fatal(err)
+	}
+	a, err := RecvAnswer(sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestSpawn(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	// stdin and stdout in each other's place, and a socket where files are.
+	pid, sock := spawn(t, Spawn{Target: 9, CgroupFd: -1, Stdio: [3]int{int(null.Fd()), int(file.Fd()), 0}, Nofile: true})
+	if a := do(t, sock, plan.Op{Code: plan.OpDumpable}); a.Kind != AnswerDone {
+		t.Errorf("%+v", a)
+	}
+	proc := fmt.Sprintf("/proc/%d/", pid)
+	own, err := os.Readlink("/proc/self/fd/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for fd, want := range map[string]string{"0": "/dev/null", "1": file.Name(), "2": own} {
+		if got, err := os.Readlink(proc + "fd/" + fd); err != nil || got != want {
+			t.Errorf("fd %s: %q, %v", fd, got, err)
+		}
+	}
+	entries, err := os.ReadDir(proc + "fd")
+	if err != nil || len(entries) != 4 {
+		t.Errorf("fds: %v, %v", entries, err)
+	}
+	if env, err := os.ReadFile(proc + "environ"); err != nil || string(env) != JoinEnv(9)+"\x00" {
+		t.Errorf("environment %q, %v", env, err)
+	}
+	// What it cannot do it says with the number of the operation.
+	if a := do(t, sock, plan.Op{Code: plan.OpDumpable}, plan.Op{Code: plan.OpUID, A: 1 << 32}, plan.Op{Code: plan.OpWrite, Text: []byte("/nowhere\x00x")}); a.Kind != AnswerFailed || a.Op != 2 || a.Errno != unix.ENOENT {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestSpawnProcs: the file systems show the new pid namespace.
+func TestSpawnProcs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	_, sock := spawn(t, Spawn{Target: 3, CgroupFd: -1, Stdio: [3]int{0, 1, 2}, NewPID: true, Procs: 2})
+	var b [1]byte
+	_, fds, err := sys.Recv(sock, b[:])
+	if err != nil || len(fds) != 2 {
+		t.Fatal(fds, err)
+	}
+	defer sys.CloseAll(fds)
+	if err := sys.CreateFS(fds[1]); err != nil {
+		t.Fatal(err)
+	}
+	mount, err := sys.MountFS(fds[1], 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(mount)
+	names, err := os.ReadDir(fmt.Sprintf("/proc/self/fd/%d/", mount))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, n := range names {
+		if strings.Trim(n.Name(), "0123456789") == "" {
+			pids = append(pids, n.Name())
+		}
+	}
+	if strings.Join(pids, " ") != "1" {
+		t.Errorf("processes %q", pids)
+	}
+}
+
+// TestSpawnInCgroup: it is there from its birth.
+func TestSpawnInCgroup(t *testing.T) {
+	root := ""
+	for _, dir := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		if _, err := os.Stat(dir + "/cgroup.procs"); err == nil {
+			root = dir
+		}
+	}
+	if root == "" || os.Geteuid() != 0 {
+		t.Skip("needs root and a mount of cgroup2 on /sys/fs/cgroup or /sys/fs/cgroup/unified")
+	}
+	name := fmt.Sprintf("rt-test-spawn-%d", os.Getpid())
+	dir := filepath.Join(root, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // after the process has gone
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	fd, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fd.Close()
+	pid, sock := spawn(t, Spawn{Target: 3, CgroupFd: int(fd.Fd()), Stdio: [3]int{0, 1, 2}})
+	if a := do(t, sock, plan.Op{Code: plan.OpDumpable}); a.Kind != AnswerDone {
+		t.Errorf("%+v", a)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil || !strings.Contains(string(text), "0::/") || !strings.Contains(string(text), name+"\n") {
+		t.Errorf("cgroups %q, %v", text, err)
+	}
+	if _, _, _, err := (&Spawn{Exe: -1, Sock: 0, Target: 3, CgroupFd: 0, Stdio: [3]int{0, 1, 2}}).Start(); err == nil {
+		t.Error("born in what is no cgroup")
+	}
+}
