@@ -10,7 +10,6 @@
 package cgroups
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/quickjson"
 )
 
 // step is the fault.Error step of everything in here.
@@ -244,7 +244,7 @@ func Load(r Record) (Manager, error) {
 // LoadJSON is Load of a Record as it stands in a state file.
 func LoadJSON(raw []byte) (Manager, error) {
 	var r Record
-	if err := json.Unmarshal(raw, &r); err != nil {
+	if err := quickjson.Unmarshal(raw, &r); err != nil {
 		return nil, fault.New(step, "", "read record", err)
 	}
 	return Load(r)

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/quickjson"
 	"rt/libcontainer/sys"
 )
 
@@ -189,7 +190,7 @@ func decode(data []byte, name string, v any) error {
 		return fault.New("config", position(data, offset, name), "",
 			fmt.Errorf("nested more than %d levels deep", maxDepth))
 	}
-	err := json.Unmarshal(data, v)
+	err := quickjson.Unmarshal(data, v)
 	if err == nil {
 		return nil
 	}

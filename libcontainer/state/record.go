@@ -11,6 +11,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"rt/libcontainer/quickjson"
 	"rt/libcontainer/sys"
 )
 
@@ -110,7 +111,7 @@ func decode(data []byte, id string) (*Record, error) {
 		return nil, errEmpty
 	}
 	var r Record
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := quickjson.Unmarshal(data, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", recordName, err)
 	}
 	switch {
