@@ -373,6 +373,7 @@ func (l *launch) runtimeHooks() error {
 // is the container's and `delete` finds everything in the record.
 func (l *launch) commit(own bool) error {
 	l.rec.Ready = true
+	l.rec.Started = own // nobody else can start it, so one record says both
 	if err := l.dir.Save(l.rec); err != nil {
 		return err
 	}

@@ -132,9 +132,11 @@ func (c *container) start(conn wire.Conn) error {
 		return err
 	}
 	c.rt.log.Debug("container started", "id", c.rec.ID, "pid", c.rec.Init.Pid)
-	c.rec.Started = true
-	if err := c.dir.Save(c.rec); err != nil {
-		return err
+	if !c.rec.Started {
+		c.rec.Started = true
+		if err := c.dir.Save(c.rec); err != nil {
+			return err
+		}
 	}
 	return c.poststart()
 }

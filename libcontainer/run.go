@@ -85,16 +85,11 @@ func (r *Runtime) Run(ctx context.Context, o CreateOptions) (exit int, err error
 
 // foreground stays with the container until its program has ended.
 func (l *launch) foreground(detach func()) (int, error) {
-	done, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		forward(l.opts.Signals, l.init.pidfd, done)
-	}()
+	forwarded := l.forward()
 	stop := l.killOnCancel()
 	code, err := l.wait()
-	close(done)
 	stop()
-	<-gone // before the pidfd's number is somebody else's
+	forwarded()
 	detach()
 	if !l.rt.opts.Standalone {
 		sys.Close(l.init.pidfd)
@@ -137,10 +132,41 @@ func (l *launch) attach() (detach func(), err error) {
 	return detach, err
 }
 
+// forward passes signals on beside wait, where that does not do it itself; the
+// function it returns ends that, before the pidfd's number is somebody else's.
+func (l *launch) forward() (end func()) {
+	done, gone := make(chan struct{}), make(chan struct{})
+	end = func() { close(done); <-gone }
+	switch {
+	case l.opts.Relay != nil && l.awaitsAll():
+		go func() {
+			defer close(gone)
+			// Its end is init's, or an error that wait has as well.
+			_ = l.opts.Relay.untilDead(l.init.pidfd)
+		}()
+	case l.opts.Signals != nil:
+		go func() {
+			defer close(gone)
+			forward(l.opts.Signals, l.init.pidfd, done)
+		}()
+	default:
+		return func() {}
+	}
+	return end
+}
+
+// awaitsAll: wait is for any child, as there may be orphans.
+func (l *launch) awaitsAll() bool { return !l.rec.PrivatePids && l.reapsAll() }
+
 // wait reaps init; without a pid namespace of its own also the orphans that
 // come to us as a subreaper.
 func (l *launch) wait() (int, error) {
-	if l.rec.PrivatePids || !l.reapsAll() {
+	if !l.awaitsAll() {
+		if l.opts.Relay != nil {
+			if err := l.opts.Relay.untilDead(l.init.pidfd); err != nil {
+				return -1, fault.New("wait", "pid "+strconv.Itoa(l.init.pid), "poll", err)
+			}
+		}
 		reap := sys.Reap
 		if !l.rt.opts.Standalone {
 			reap = sys.ReapParked
@@ -180,8 +206,7 @@ func (l *launch) end() error {
 	return c.destroy()
 }
 
-// forward passes signals on until init is gone. Without a channel there are
-// none.
+// forward passes signals on until init is gone.
 func forward(signals <-chan os.Signal, pidfd int, done <-chan struct{}) {
 	for {
 		select {

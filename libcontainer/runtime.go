@@ -110,7 +110,9 @@ type CreateOptions struct {
 	NoSubreaper bool
 	// Signals are passed on to a foreground container's init. What a program
 	// does with its own signals is its own business: Run takes over none.
+	// Relay is another way for signals to come.
 	Signals <-chan os.Signal
+	Relay   *SignalRelay
 	// Attach takes the master of a foreground container's terminal and
 	// connects it to the user's; detach is called once the process has ended.
 	Attach func(master *os.File) (detach func(), err error)

@@ -1,11 +1,11 @@
 package cli
 
 import (
-	"os"
-	"os/signal"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer"
 )
 
 func (a *app) runCommand() *cli.Command {
@@ -31,7 +31,11 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 			o := createOptions(c)
 			o.Detach, o.Keep, o.NoSubreaper = c.Bool("detach"), c.Bool("keep"), c.Bool("no-subreaper")
 			if !o.Detach {
-				o.Attach, o.Signals = attach, forwarded()
+				relay, err := libcontainer.NewSignalRelay(forwardedSignals()...)
+				if err != nil {
+					return about("run", o.ID, err)
+				}
+				o.Attach, o.Relay = attach, relay
 			}
 			status, err := a.rt.Run(c.Context, o)
 			if e, ok := asExec(err); ok {
@@ -53,17 +57,4 @@ func forwardedSignals() []syscall.Signal {
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
 		syscall.SIGPWR, syscall.Signal(rtmin + 3), syscall.Signal(rtmin + 4),
 	}
-}
-
-// forwarded takes them over. Taking one over costs Go a round trip between
-// threads.
-func forwarded() <-chan os.Signal {
-	c := make(chan os.Signal, 64)
-	for _, s := range forwardedSignals() {
-		// Under nohup a hangup is not meant for the container either.
-		if !signal.Ignored(s) {
-			signal.Notify(c, s)
-		}
-	}
-	return c
 }
