@@ -68,7 +68,17 @@ func (a *app) before(c *cli.Context) error {
 		Logger:        a.log,
 		Standalone:    true,
 	})
-	return nil
+	return noCheckpoints(c.Args().First())
+}
+
+// noCheckpoints refuses the two commands that clients send although rt does not
+// have them, in words that they can show. Podman and CRI-O learn from the failure
+// of "checkpoint --help" that they must not offer checkpoints.
+func noCheckpoints(command string) error {
+	if command != "checkpoint" && command != "restore" {
+		return nil
+	}
+	return fault.New(command, "", "", errors.New("not supported: rt does not make checkpoints"))
 }
 
 // cgroupManager is who makes the cgroups; runc and crun say it by different
@@ -111,13 +121,14 @@ func root(c *cli.Context) string {
 // xdgRoot is the state root of a user who is not the host's root, or "". A root
 // who has the directory of a user in the environment (sudo -E) must not put
 // root's containers there; a user who is root of a user namespace must. The
-// name in USER tells them apart, as it does for runc.
+// name in USER tells them apart, as it does for runc; Podman gives none when it
+// runs without root.
 func xdgRoot() string {
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	if dir == "" {
 		return ""
 	}
-	if user := os.Getenv("USER"); os.Geteuid() == 0 && (user == "" || user == "root" || !sys.InUserNamespace()) {
+	if os.Geteuid() == 0 && (os.Getenv("USER") == "root" || !sys.InUserNamespace()) {
 		return ""
 	}
 	return filepath.Join(dir, "rt")
@@ -127,8 +138,11 @@ func xdgRoot() string {
 // the files there from being cleaned up by age (XDG base directory
 // specification, "Environment variables").
 func makeRoot(c *cli.Context) error {
+	if c.IsSet("root") {
+		return nil
+	}
 	dir := xdgRoot()
-	if c.IsSet("root") || dir == "" {
+	if dir == "" {
 		return nil
 	}
 	err := os.Mkdir(dir, 0o700)

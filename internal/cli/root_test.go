@@ -46,6 +46,13 @@ func TestDefaultRootInUserNamespace(t *testing.T) {
 	if _, err := os.Stat(root); err == nil {
 		t.Error("USER=root made the user's root")
 	}
+	// Podman without root calls with almost no environment.
+	if out, err := rt(nil, "create", "web1"); err == nil || !strings.Contains(out, "config.json") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if err := os.Remove(root); err != nil {
+		t.Errorf("without USER: %v", err)
+	}
 	if out, err := rt(user, "create", "web1"); err == nil || !strings.Contains(out, "config.json") {
 		t.Errorf("%v: %s", err, out)
 	}
