@@ -8,7 +8,7 @@ _rt_ids() {
 
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands="create delete device events exec features help kill list mounts pause ps resume run spec start state stats update wait"
+	local commands="create delete device events exec features help install kill list mounts pause ps resume run spec start state stats update wait"
 	local global="--cgroup-manager --debug --log --log-format --root --rootless --systemd-cgroup --help --version"
 	local create="--bundle --config --console-socket --no-new-keyring --no-pivot --pid-file --pidfd-socket --preserve-fds --help"
 	local update="--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpu-idle --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help"
@@ -61,12 +61,12 @@ _rt() {
 		COMPREPLY=($(compgen -W "$(compgen -A signal | sed -n 's/^SIG//p')" -- "$cur"))
 		return
 		;;
-	--root | --bundle | -b)
+	--root | --root-dir | --bundle | -b)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--log | --config | --console-socket | --pid-file | --pidfd-socket | --process | --resources | -r)
+	--log | --config | --console-socket | --pid-file | --pidfd-socket | --path | --process | --resources | -r)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames 2>/dev/null
 		return
@@ -90,6 +90,7 @@ _rt() {
 	list) flags="--format --quiet --help" words= ;;
 	spec) flags="--bundle --rootless --help" words= ;;
 	features) flags="--help" words= ;;
+	install) flags="--config --default --path --root-dir --uninstall --write --help" words="docker containerd podman crio buildkit" ;;
 	mounts | device)
 		flags="--help"
 		case $((COMP_CWORD - i)) in

@@ -15,7 +15,7 @@ function __rt_ids --description 'containers below the state root of the command 
     rt $root list --quiet 2>/dev/null
 end
 
-set -l commands create delete device events exec features help kill list mounts pause ps resume run spec start state stats update wait
+set -l commands create delete device events exec features help install kill list mounts pause ps resume run spec start state stats update wait
 
 complete -c rt -f
 complete -c rt -s h -l help -d 'show help'
@@ -36,6 +36,7 @@ complete -c rt -n "not __fish_seen_subcommand_from $commands" -a events -d 'prin
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a exec -d 'execute a program in a running container'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a features -d 'print what this rt can do'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a help -d 'show the help of a command'
+complete -c rt -n "not __fish_seen_subcommand_from $commands" -a install -d 'tell the clients of a runtime about rt'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a kill -d 'send a signal to the first process of containers'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a list -d 'list containers'
 complete -c rt -n "not __fish_seen_subcommand_from $commands" -a mounts -d 'add mounts to a running container, or remove them'
@@ -113,3 +114,11 @@ complete -c rt -n '__fish_seen_subcommand_from update' -l memory-swap -x -d 'lim
 complete -c rt -n '__fish_seen_subcommand_from update' -l pids-limit -x -d 'limit of processes and threads'
 complete -c rt -n '__fish_seen_subcommand_from update' -l l3-cache-schema -x -d 'use of the L3 cache'
 complete -c rt -n '__fish_seen_subcommand_from update' -l mem-bw-schema -x -d 'use of memory bandwidth'
+
+complete -c rt -n '__fish_seen_subcommand_from install' -a 'docker containerd podman crio buildkit'
+complete -c rt -n '__fish_seen_subcommand_from install' -l default -d 'make rt the runtime of containers that name none'
+complete -c rt -n '__fish_seen_subcommand_from install' -l write -d 'make the change'
+complete -c rt -n '__fish_seen_subcommand_from install' -l uninstall -d 'take back what was put there'
+complete -c rt -n '__fish_seen_subcommand_from install' -l config -r -F -d 'configuration to change'
+complete -c rt -n '__fish_seen_subcommand_from install' -l path -r -F -d 'path of rt for the client'
+complete -c rt -n '__fish_seen_subcommand_from install' -l root-dir -x -a '(__fish_complete_directories)' -d 'directory that stands for /'

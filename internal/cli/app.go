@@ -115,6 +115,7 @@ func (a *app) commands() []*cli.Command {
 		a.eventsCommand(),
 		a.execCommand(),
 		a.featuresCommand(),
+		a.installCommand(),
 		a.killCommand(),
 		a.listCommand(),
 		a.mountsCommand(),

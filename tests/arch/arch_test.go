@@ -23,8 +23,9 @@ import (
 // a new room gets its line first.
 func imports() map[string][]string {
 	return map[string][]string{
-		"rt":              {"internal/cli", "libcontainer/initstage", "nsenter"},
-		"rt/internal/cli": {"libcontainer", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp"},
+		"rt":                  {"internal/cli", "libcontainer/initstage", "nsenter"},
+		"rt/internal/cli":     {"libcontainer", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp", "internal/install"},
+		"rt/internal/install": {},
 		"rt/libcontainer": {
 			"libcontainer/planner", "libcontainer/state", "libcontainer/spec", "libcontainer/plan", "libcontainer/hook",
 			"cgroups", "cgroups/intelrdt", "seccomp", "nsenter", "libcontainer/wire", "libcontainer/program",
@@ -57,6 +58,7 @@ func foreign() map[string][]string {
 		"github.com/seccomp/libseccomp-golang": {"rt/seccomp"},
 		"github.com/urfave/cli/v2":             {"rt/internal/cli"},
 		"github.com/godbus/dbus/v5":            {"rt/cgroups/dbus"},
+		"github.com/pelletier/go-toml/v2":      {"rt/internal/install"},
 		"os/exec":                              {"rt/libcontainer/hook", "rt/libcontainer", "rt/internal/cli"},
 		"encoding/gob":                         {},
 		"regexp":                               {"rt/internal/cli"},
