@@ -4,6 +4,9 @@ VERSION ?= 0.1.0
 COMMIT  ?= $(shell git rev-parse --verify --quiet HEAD 2>/dev/null || echo unknown)
 PREFIX  ?= /usr/local
 OUT     ?= rt
+DEB     ?= .
+MAN8    ?= $(PREFIX)/share/man/man8
+ZSH     ?= $(PREFIX)/share/zsh/site-functions
 GO      ?= go
 
 # Static, stripped, the same bytes from the same source wherever it is built.
@@ -23,7 +26,7 @@ TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bs
 BENCH_NEEDS := $(TEST_NEEDS) runc crun
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 
-.PHONY: help run test test-vm test-binary build install lint fmt golden bench bench-counts clean
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -56,16 +59,27 @@ test-binary:
 build: ## ./rt: static, stripped, reproducible
 	$(BUILD) -o $(OUT) .
 
-install: build ## into $(PREFIX)/sbin, with man pages and completions where there are any
+# Without Go, as under sudo, what has been built before is installed.
+install: ## into $(PREFIX)/sbin, with man pages and completions
+	@if command -v $(GO) >/dev/null || [ ! -x $(OUT) ]; then $(MAKE) --no-print-directory build; fi
 	install -D -m 0755 $(OUT) "$(DESTDIR)$(PREFIX)/sbin/rt"
-	@for page in docs/man/*.8; do [ ! -e "$$page" ] || \
-		install -D -m 0644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}"; done
-	@[ ! -e docs/completion/rt.bash ] || \
-		install -D -m 0644 docs/completion/rt.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rt"
-	@[ ! -e docs/completion/_rt ] || \
-		install -D -m 0644 docs/completion/_rt "$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rt"
-	@[ ! -e docs/completion/rt.fish ] || \
-		install -D -m 0644 docs/completion/rt.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rt.fish"
+	@install -d "$(DESTDIR)$(MAN8)"
+	@install -m 0644 docs/man/*.8 "$(DESTDIR)$(MAN8)/"
+	@install -D -m 0644 docs/completion/rt.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rt"
+	@install -D -m 0644 docs/completion/_rt "$(DESTDIR)$(ZSH)/_rt"
+	@install -D -m 0644 docs/completion/rt.fish "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rt.fish"
+
+uninstall: ## remove what install has put there
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/rt"
+	@for page in docs/man/*.8; do rm -f "$(DESTDIR)$(MAN8)/$${page##*/}"; done
+	@rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rt" "$(DESTDIR)$(ZSH)/_rt" \
+		"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rt.fish"
+
+deb: ## rt_VERSION_ARCH.deb in $(DEB)
+	@tests/demo/needs.sh $(BUILD_NEEDS)
+	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && \
+		$(MAKE) --no-print-directory install DESTDIR="$$root" PREFIX=/usr ZSH=/usr/share/zsh/vendor-completions && \
+		GO=$(GO) TAGS="$(TAGS)" packaging/deb.sh "$(VERSION)" "$$root" "$(DEB)"
 
 lint: ## gofmt, go vet, staticcheck, shellcheck
 	@unformatted="$$(gofmt -l $$(find . -name '*.go' -not -path './.*'))"; \
@@ -73,7 +87,7 @@ lint: ## gofmt, go vet, staticcheck, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	@tests/demo/needs.sh shellcheck
-	shellcheck .ci/run tests/demo/*.sh tests/vm/*.sh
+	shellcheck .ci/run packaging/*.sh tests/demo/*.sh tests/vm/*.sh
 
 fmt: ## gofmt everything
 	gofmt -w $$(find . -name '*.go' -not -path './.*')
@@ -91,4 +105,4 @@ bench-counts: ## the counts alone, against their budgets
 	@$(MAKE) --no-print-directory bench BENCH=counts
 
 clean: ## remove what was built
-	rm -rf $(OUT) .bench
+	rm -rf $(OUT) .bench rt_*.deb

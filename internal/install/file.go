@@ -3,14 +3,15 @@ package install
 // file.go: files below a root, read and replaced as a whole.
 
 import (
-	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"rt/libcontainer/fault"
 )
@@ -159,7 +160,7 @@ func makeDir(root, dir string) error {
 // replace puts data in the place of path, with like's mode and owner. A power cut
 // leaves the old file or the new one.
 func replace(dir *os.Root, path string, data []byte, like fs.FileInfo) error {
-	temp := "." + filepath.Base(path) + "." + rand.Text()[:8]
+	temp := fmt.Sprintf(".%s.%x-%x", filepath.Base(path), os.Getpid(), time.Now().UnixNano())
 	f, err := dir.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fileFault(path, err)

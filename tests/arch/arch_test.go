@@ -85,7 +85,7 @@ func rawRooms() []string {
 func topLevel() []string {
 	return []string{
 		"main.go", "libcontainer", "nsenter", "seccomp", "cgroups", "tests", "go.mod", "go.sum", "Makefile", "LICENSE",
-		"internal", "docs", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "rt",
+		"internal", "docs", "README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "packaging", "rt",
 	}
 }
 
