@@ -13,9 +13,8 @@ import (
 
 const root = "../.."
 
-// build copies the tree's sources to dir and runs make there, with a build
-// cache of its own when cold.
-func build(t *testing.T, dir string, cold bool) []byte {
+// copySources copies what `make build` reads.
+func copySources(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -25,6 +24,13 @@ func build(t *testing.T, dir string, cold bool) []byte {
 			t.Fatalf("copy %s: %v: %s", entry, err, out)
 		}
 	}
+}
+
+// build runs make in a copy of the tree at dir, with a build cache of its own
+// when cold.
+func build(t *testing.T, dir string, cold bool) []byte {
+	t.Helper()
+	copySources(t, dir)
 	cmd := exec.Command("make", "build", "OUT=made", "COMMIT=0123456789abcdef")
 	cmd.Dir = dir
 	cmd.Env = os.Environ()
