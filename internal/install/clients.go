@@ -63,29 +63,15 @@ func (c client) verb(o Options) string {
 }
 
 func dockerTarget(o Options) (string, editor, []string, error) {
-	path := "/etc/docker/daemon.json"
-	if o.Home != "" {
-		path = filepath.Join(o.configHome(), "docker/daemon.json")
-	}
-	if o.Config != "" {
-		path = o.Config
-	}
-	return path, daemonJSON{}, nil, nil
+	return o.file("docker/daemon.json"), daemonJSON{}, nil, nil
 }
 
 func buildkitTarget(o Options) (string, editor, []string, error) {
-	path := "/etc/buildkit/buildkitd.toml"
-	if o.Home != "" {
-		path = filepath.Join(o.configHome(), "buildkit/buildkitd.toml")
-	}
-	if o.Config != "" {
-		path = o.Config
-	}
 	var notes []string
 	if !o.Default && !o.Uninstall {
 		notes = []string{"A buildkitd has one runtime: rt becomes the one for all of its builds."}
 	}
-	return path, buildkitTOML{o.Binary}, notes, nil
+	return o.file("buildkit/buildkitd.toml"), buildkitTOML{o.Binary}, notes, nil
 }
 
 // Status is what is known of one client.

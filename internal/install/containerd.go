@@ -32,23 +32,23 @@ func criTable(version int64) []string {
 	return []string{"plugins", "io.containerd.grpc.v1.cri", "containerd"}
 }
 
-// version is the version of a configuration, whose plugins have other names
-// from 3 on.
-func (d *document) version() (int64, error) {
-	v, _ := d.lookup("version").(int64)
-	if v < 2 && len(d.values) != 0 {
-		return 0, fault.New("", "version", "", errors.New("is 1, which is no longer extended")).
+// parseVersioned reads a configuration and its version: plugins have other names
+// from 3 on. It is 0 where nothing is configured.
+func parseVersioned(text []byte) (*document, int64, error) {
+	d, err := parseTOML(text)
+	if err != nil {
+		return nil, 0, err
+	}
+	version, _ := d.lookup("version").(int64)
+	if version < 2 && len(d.values) != 0 {
+		return nil, 0, fault.New("", "version", "", errors.New("is 1, which is no longer extended")).
 			WithHint("bring it up to date first: containerd config migrate")
 	}
-	return v, nil
+	return d, version, nil
 }
 
 func (containerdTOML) set(old []byte, e edit) ([]byte, error) {
-	before, err := parseTOML(old)
-	if err != nil {
-		return nil, err
-	}
-	version, err := before.version()
+	before, version, err := parseVersioned(old)
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +159,7 @@ func (containerdTOML) unset(old []byte) ([]byte, error) {
 	if old == nil {
 		return nil, nil
 	}
-	before, err := parseTOML(old)
-	if err != nil {
-		return nil, err
-	}
-	version, err := before.version()
+	before, version, err := parseVersioned(old)
 	if err != nil {
 		return nil, err
 	}
@@ -195,18 +191,15 @@ func (containerdTOML) unset(old []byte) ([]byte, error) {
 // containerdTarget is the main file, or a file in the directory that it imports,
 // or, when there is no main file, that containerd imports by itself (2.2 and newer).
 func containerdTarget(o Options) (string, editor, []string, error) {
-	main := "/etc/containerd/config.toml"
-	if o.Home != "" {
-		main = filepath.Join(o.configHome(), "containerd/config.toml")
-	}
+	main := o.file("containerd/config.toml")
 	if o.Config != "" {
-		return o.Config, containerdTOML{}, nil, nil
+		return main, containerdTOML{}, nil, nil
 	}
 	text, err := readFile(o.Root, main)
 	if err != nil {
 		return "", nil, nil, err
 	}
-	doc, err := parseTOML(text)
+	doc, version, err := parseVersioned(text)
 	if err != nil {
 		return "", nil, nil, inFile(main, err)
 	}
@@ -214,7 +207,7 @@ func containerdTarget(o Options) (string, editor, []string, error) {
 	if !doc.imports(dir, filepath.Dir(main)) && (text != nil || !isDir(o.Root, dir)) {
 		return main, containerdTOML{}, nil, nil
 	}
-	if version, err := doc.version(); err != nil || version == 2 {
+	if version == 2 {
 		return main, containerdTOML{}, nil, nil // an import replaces the whole plugin's table
 	}
 	table := criTable(3)

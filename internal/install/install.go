@@ -50,6 +50,18 @@ func (o Options) configHome() string {
 	return filepath.Join(o.Home, ".config")
 }
 
+// file is the client's file of that name: the one that is asked for, the user's or
+// the host's.
+func (o Options) file(name string) string {
+	switch {
+	case o.Config != "":
+		return o.Config
+	case o.Home != "":
+		return filepath.Join(o.configHome(), name)
+	}
+	return filepath.Join("/etc", name)
+}
+
 // Change is one file as it is and as it is to be.
 type Change struct {
 	Path     string // below Options.Root

@@ -197,14 +197,20 @@ func (p *play) compare(c call, line string, r harness.Result) {
 // call has appended to $LOG.
 func (p *play) lastError() string {
 	p.t.Helper()
+	return lastError(p.t, p.logged())
+}
+
+// lastError is the msg of the last error among lines of a log.
+func lastError(t *testing.T, lines []string) string {
+	t.Helper()
 	last := ""
-	for _, line := range p.logged() {
+	for _, line := range lines {
 		var entry struct {
 			Level, Msg string
 			Time       time.Time
 		}
 		if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Time.IsZero() {
-			p.t.Fatalf("a log line %q: %v", line, err)
+			t.Fatalf("a log line %q: %v", line, err)
 		}
 		if entry.Level == "error" {
 			last = entry.Msg

@@ -1,5 +1,7 @@
 package e2e
 
+//lint:file-ignore SA1019 prestart is deprecated in the spec, and is what Docker uses
+
 import (
 	"encoding/json"
 	"fmt"
@@ -53,18 +55,8 @@ func lastErrorHas(t *testing.T, c *harness.Container, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last struct{ Level, Msg string }
-	for line := range strings.Lines(string(data)) {
-		entry := last
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatalf("a log line %q: %v", line, err)
-		}
-		if entry.Level == "error" {
-			last = entry
-		}
-	}
-	if !strings.Contains(last.Msg, text) {
-		t.Errorf("%q wanted in %q", text, last.Msg)
+	if msg := lastError(t, strings.Split(strings.TrimSpace(string(data)), "\n")); !strings.Contains(msg, text) {
+		t.Errorf("%q wanted in %q", text, msg)
 	}
 }
 
