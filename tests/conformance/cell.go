@@ -1,0 +1,104 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"rt/tests/harness/hierarchy"
+)
+
+// cell is where one program runs: namespaces and cgroups of its own. All that
+// it and its containers leave ends with it.
+type cell struct {
+	Argv    []string
+	Env     []string
+	Dir     string
+	Temp    string // an empty file system of its own is mounted here
+	Name    string // of the cgroups
+	Cgroups hierarchy.Set
+}
+
+// start begins the cell: this program once more, as its init. The cgroups are
+// made and removed by the caller.
+func (c cell) start(stdout, stderr *os.File) (*exec.Cmd, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("/proc/self/exe", "cell", string(text))
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	return cmd, cmd.Start()
+}
+
+// inhabit is the cell's init. It returns the program's status.
+func inhabit(text string) (int, error) {
+	var c cell
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return lost, err
+	}
+	runtime.LockOSThread() // the cgroup namespace is the thread's
+	if err := c.settle(); err != nil {
+		return lost, err
+	}
+	child, err := os.StartProcess(c.Argv[0], c.Argv, &os.ProcAttr{
+		Dir: c.Dir, Env: c.Env,
+		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	if err != nil {
+		return lost, err
+	}
+	for { // containers are orphans once they are created: reap them
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return lost, fmt.Errorf("wait: %w", err)
+		case pid == child.Pid && status.Signaled():
+			return 128 + int(status.Signal()), nil
+		case pid == child.Pid:
+			return status.ExitStatus(), nil
+		}
+	}
+}
+
+// lost is the status of a cell that could not be made: none of the program's.
+const lost = 125
+
+func (c cell) settle() error {
+	if err := c.Cgroups.Enter(c.Name); err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		kind, at, data string
+		flags          uintptr
+	}{
+		{"", "/", "", syscall.MS_PRIVATE | syscall.MS_REC},
+		{"proc", "/proc", "", 0},
+		{"tmpfs", "/run", "mode=755", 0},
+		{"tmpfs", c.Temp, "mode=755", 0},
+	} {
+		if err := syscall.Mount(m.kind, m.at, m.kind, m.flags, m.data); err != nil {
+			return fmt.Errorf("mount %s %s: %w", m.kind, m.at, err)
+		}
+	}
+	if err := c.Cgroups.Mount(); err != nil {
+		return err
+	}
+	// The programs about net_prio want a second device beside lo.
+	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "add", "rt0", "type", "veth", "peer", "name", "rt1"}} {
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %v: %w\n%s", args, err, out)
+		}
+	}
+	return nil
+}

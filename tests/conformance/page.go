@@ -1,0 +1,259 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+const (
+	compatBegin = "<!-- compat: begin -->\n"
+	compatEnd   = "<!-- compat: end -->\n"
+)
+
+// column is one runtime's results on the page.
+type column struct {
+	name string
+	sheet
+}
+
+// title is the column's head: the runtime with its version.
+func (c column) title() string {
+	fields := strings.Fields(c.version)
+	if len(fields) == 0 || c.name == "rt" { // rt's is that of the tree
+		return c.name
+	}
+	return c.name + " " + fields[len(fields)-1]
+}
+
+// columns reads the files of rt, runc and crun named in flags; nil when none is.
+type columnFlags struct{ rt, runc, crun string }
+
+func (f *columnFlags) declare(set *flag.FlagSet, prefix, what string) {
+	set.StringVar(&f.rt, prefix+"rt", "", "results of rt in "+what)
+	set.StringVar(&f.runc, prefix+"runc", "", "results of runc")
+	set.StringVar(&f.crun, prefix+"crun", "", "results of crun")
+}
+
+func (f *columnFlags) load() ([]column, error) {
+	var all []column
+	for _, c := range []struct{ name, path string }{{"rt", f.rt}, {"runc", f.runc}, {"crun", f.crun}} {
+		if c.path == "" {
+			continue
+		}
+		s, err := loadSheet(c.path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, column{c.name, s})
+	}
+	if len(all) > 0 && all[0].name != "rt" {
+		return nil, errors.New("a page without rt")
+	}
+	return all, nil
+}
+
+func pageCommand(args []string) error {
+	var programs, bats columnFlags
+	set := flag.NewFlagSet("conformance page", flag.ExitOnError)
+	expected := set.String("expected", "", "the file of what is expected of rt with the programs")
+	batsExpected := set.String("compat-expected", "", "the file of what is expected of rt with runc's suite")
+	out := set.String("out", "docs/conformance.md", "the page; its part about a suite without results stays")
+	programs.declare(set, "", "the validation programs")
+	bats.declare(set, "compat-", "runc's suite")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	reasons, err := loadExpectations(*expected)
+	if err != nil {
+		return err
+	}
+	columns, err := programs.load()
+	if err != nil {
+		return err
+	}
+	old, err := os.ReadFile(*out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	compat, err := bats.load()
+	if err != nil {
+		return err
+	}
+	part := between(string(old), compatBegin, compatEnd)
+	if len(compat) > 0 {
+		if part, err = compatPart(compat, *batsExpected); err != nil {
+			return err
+		}
+	}
+	if len(columns) == 0 {
+		return errors.New("no results of the validation programs")
+	}
+	return os.WriteFile(*out, []byte(page(columns, reasons, part)), 0o644)
+}
+
+func between(text, begin, end string) string {
+	_, rest, found := strings.Cut(text, begin)
+	part, _, whole := strings.Cut(rest, end)
+	if !found || !whole {
+		return ""
+	}
+	return part
+}
+
+func page(columns []column, reasons *expectations, compat string) string {
+	var b strings.Builder
+	b.WriteString("# What the referees say\n\n" +
+		"Written by `make conformance-page`; do not edit. `make conformance` fails when rt's column is not what a run gives.\n" +
+		"All runtimes were run by the same harness, on one host with cgroup v1 and a unified hierarchy beside it.\n\n" +
+		"## The OCI validator\n\n" +
+		"The validation programs of the OCI's runtime-tools, at the version that `tests/conformance/validator/go.mod` pins. Each runs in\n" +
+		"namespaces and cgroups of its own. *ok*: a program that counts no tests, and complains of nothing; *fails*: it complains, or\n" +
+		"its exit status is not 0. `…_corrected` is a program that no runtime can pass, with its mistake taken out\n" +
+		"(`tests/conformance/build.go`), beside the one as it is.\n\n")
+	programsTable(&b, columns, reasons)
+	b.WriteString("\n## What is not ok with rt, and why\n\n" +
+		"A mistake *of the program*; *specification*: it has changed since the program was written; *kernel*: no kernel that rt runs on\n" +
+		"has it; *meant*: rt does so on purpose, as runc does.\n\n")
+	reasonsTable(&b, reasons)
+	b.WriteString("\n## What the host of the table lacks\n\n" +
+		"These programs need something that not every host has. Where it is missing, their results say nothing of a runtime.\n\n")
+	needsTable(&b, reasons)
+	b.WriteString("\n## runc's own suite\n\n" + compatBegin + compat + compatEnd)
+	return b.String()
+}
+
+func programsTable(b *strings.Builder, columns []column, reasons *expectations) {
+	var sheets []sheet
+	titles := []string{"program"}
+	clean := make([]int, len(columns))
+	for _, c := range columns {
+		sheets = append(sheets, c.sheet)
+		titles = append(titles, c.title())
+	}
+	names := suites(sheets...)
+	head(b, titles)
+	tallies := make([]map[string]tally, len(columns))
+	for i, c := range columns {
+		tallies[i] = c.tallies()
+	}
+	for _, name := range names {
+		cells := []string{"`" + name + "`" + mark(reasons.of(name))}
+		for i := range columns {
+			t, there := tallies[i][name]
+			switch {
+			case !there:
+				cells = append(cells, "–")
+				continue
+			case t.clean():
+				clean[i]++
+			}
+			cells = append(cells, t.cell())
+		}
+		line(b, cells)
+	}
+	total := []string{"**without a complaint, of " + fmt.Sprint(len(names)) + "**"}
+	for _, n := range clean {
+		total = append(total, fmt.Sprintf("**%d**", n))
+	}
+	line(b, total)
+}
+
+// mark stands behind a program that says not everything about a runtime.
+func mark(x *expectation) string {
+	switch {
+	case x == nil:
+		return ""
+	case len(x.needs) > 0:
+		return " ²"
+	case len(x.failures)+len(x.complaints) > 0:
+		return " ¹"
+	}
+	return ""
+}
+
+func reasonsTable(b *strings.Builder, reasons *expectations) {
+	whose := map[string]string{"tool": "of the program", "spec": "specification", "kernel": "kernel", "rt": "meant"}
+	head(b, []string{"program ¹", "what it says", "", "why"})
+	for _, x := range reasons.list {
+		for _, e := range x.failures {
+			what := "not ok: " + e.text
+			if e.count > 1 {
+				what = fmt.Sprintf("%d times not ok: %s", e.count, e.text)
+			}
+			line(b, []string{"`" + x.program + "`", escape(what), whose[e.kind], escape(e.reason)})
+		}
+		for _, e := range x.complaints {
+			line(b, []string{"`" + x.program + "`", escape(e.text), whose[e.kind], escape(e.reason)})
+		}
+	}
+}
+
+func needsTable(b *strings.Builder, reasons *expectations) {
+	head(b, []string{"program ²", "needs"})
+	for _, x := range reasons.list {
+		if len(x.needs) == 0 {
+			continue
+		}
+		var texts []string
+		for _, fact := range x.needs {
+			texts = append(texts, factText(fact))
+		}
+		line(b, []string{"`" + x.program + "`", strings.Join(texts, ", ")})
+	}
+}
+
+func head(b *strings.Builder, titles []string) {
+	line(b, titles)
+	b.WriteString(strings.Repeat("|---", len(titles)) + "|\n")
+}
+
+func line(b *strings.Builder, cells []string) {
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+func escape(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+// checkPage returns where rt's column of the page is not what a run gave.
+// Programs that lack something here are passed over: the page is of another host.
+func checkPage(path string, results []result, expected *expectations) []string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	said := rtColumn(string(text))
+	var wrong []string
+	for _, r := range results {
+		cell, there := said[r.program]
+		delete(said, r.program)
+		switch want := r.tally().cell(); {
+		case len(r.missing) > 0:
+		case !there:
+			wrong = append(wrong, fmt.Sprintf("%s: the program %s is missing", path, r.program))
+		case cell != want:
+			wrong = append(wrong, fmt.Sprintf("%s: %s: the page says %q, the run %q", path, r.program, cell, want))
+		}
+	}
+	return wrong
+}
+
+// rtColumn reads program and rt's cell from the page's first table.
+func rtColumn(page string) map[string]string {
+	cells := map[string]string{}
+	_, page, _ = strings.Cut(page, "## The OCI validator\n")
+	page, _, _ = strings.Cut(page, "\n## ")
+	for line := range strings.Lines(page) {
+		f := strings.Split(line, "|")
+		if len(f) < 4 {
+			continue
+		}
+		name, isProgram := strings.CutPrefix(strings.TrimSpace(f[1]), "`")
+		if name, _, found := strings.Cut(name, "`"); found && isProgram {
+			cells[name] = strings.TrimSpace(f[2])
+		}
+	}
+	return cells
+}
