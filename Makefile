@@ -24,9 +24,11 @@ BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 RUN_NEEDS   := $(BUILD_NEEDS) busybox-static
 TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bsdutils shellcheck mount procps
 BENCH_NEEDS := $(TEST_NEEDS) runc crun
+CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 
 .PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean
+.PHONY: conformance conformance-page conformance-binary
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +52,23 @@ test: ## every test that needs no special host
 test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in a guest
 	@tests/demo/needs.sh $(VM_NEEDS)
 	@$(SUDO) env "PATH=$$PATH" tests/vm/test.sh
+
+conformance: conformance-binary ## the OCI's validation programs, against what is expected of each
+	$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime ./$(OUT) -expected tests/conformance/expected -page docs/conformance.md
+
+conformance-page: conformance-binary ## docs/conformance.md: rt beside runc and crun
+	@tests/demo/needs.sh runc crun
+	@for runtime in ./$(OUT) "$$(command -v runc)" "$$(command -v crun)"; do \
+		$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime "$$runtime" -results .bench/conformance-$${runtime##*/}.tsv || exit 1; done
+	.bench/conformance page -expected tests/conformance/expected \
+		$$(for name in rt runc crun; do echo "-$$name .bench/conformance-$$name.tsv"; \
+			if [ -e .bench/compat-$$name.tsv ]; then echo "-compat-$$name .bench/compat-$$name.tsv"; fi; done)
+
+conformance-binary:
+	@tests/demo/needs.sh $(CONFORMANCE_NEEDS)
+	@$(MAKE) --no-print-directory build
+	@mkdir -p .bench
+	$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
 
 # The tests of PKG as a program for the guest.
 test-binary:

@@ -8,7 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const errNoEnt = unix.ENOENT
+const (
+	errNoEnt = unix.ENOENT
+	errNoDev = unix.ENODEV
+)
 
 func TestParseLayout(t *testing.T) {
 	for _, tc := range []struct {

@@ -223,4 +223,7 @@ func TestHints(t *testing.T) {
 	if h := hint("memory.memsw.limit_in_bytes", errNoEnt); !strings.Contains(h, "swapaccount=1") {
 		t.Error(h)
 	}
+	if h := hint("net_prio.ifpriomap", errNoDev); !strings.Contains(h, "first network namespace") {
+		t.Error(h)
+	}
 }

@@ -180,7 +180,7 @@ func hint(file string, err error) string {
 		case starts("rdma."):
 			return "no such device; see /sys/class/infiniband"
 		case starts("net_prio."):
-			return "no such network interface in the network namespace of rt"
+			return "no such network interface in the host's first network namespace; net_prio knows no other"
 		}
 	case unix.EOPNOTSUPP:
 		if starts("io.") || starts("blkio.") {

@@ -21,6 +21,9 @@ type cell struct {
 	Temp    string // an empty file system of its own is mounted here
 	Name    string // of the cgroups
 	Cgroups hierarchy.Set
+	// HostNetwork leaves it in our network namespace: net_prio knows only the
+	// devices of the first one.
+	HostNetwork bool
 }
 
 // start begins the cell: this program once more, as its init. The cgroups are
@@ -33,8 +36,11 @@ func (c cell) start(stdout, stderr *os.File) (*exec.Cmd, error) {
 	cmd := exec.Command("/proc/self/exe", "cell", string(text))
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
+	}
+	if !c.HostNetwork {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWNET
 	}
 	return cmd, cmd.Start()
 }
@@ -94,11 +100,11 @@ func (c cell) settle() error {
 	if err := c.Cgroups.Mount(); err != nil {
 		return err
 	}
-	// The programs about net_prio want a second device beside lo.
-	for _, args := range [][]string{{"link", "set", "lo", "up"}, {"link", "add", "rt0", "type", "veth", "peer", "name", "rt1"}} {
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %v: %w\n%s", args, err, out)
-		}
+	if c.HostNetwork {
+		return nil
+	}
+	if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+		return fmt.Errorf("ip link set lo up: %w\n%s", err, out)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -78,4 +80,40 @@ func compatReasons(text string) (map[string]exception, error) {
 		}
 	}
 	return all, nil
+}
+
+// compatCommand fails when rt's column of the page's part about runc's suite is
+// not what a run gave.
+func compatCommand(args []string) error {
+	set := flag.NewFlagSet("conformance compat", flag.ExitOnError)
+	results := set.String("results", "", "the run's results")
+	path := set.String("page", "docs/conformance.md", "the page")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	s, err := loadSheet(*results)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(*path)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, line := range checkCompat(string(text), s) {
+		wrong = append(wrong, fmt.Errorf("%s: %s", *path, line))
+	}
+	return errors.Join(wrong...)
+}
+
+func checkCompat(page string, s sheet) []string {
+	table, _, _ := strings.Cut(between(page, compatBegin, compatEnd), "\n\nThe tests")
+	cells := rtColumn(table)
+	var wrong []string
+	for _, name := range suites(s) {
+		if cell, want := cells[name], s.tallies()[name].bats(); cell != want {
+			wrong = append(wrong, fmt.Sprintf("%s: the page says %q, the run %q", name, cell, want))
+		}
+	}
+	return wrong
 }

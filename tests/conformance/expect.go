@@ -15,6 +15,7 @@ func kinds() map[string]string {
 		"spec":   "the specification has changed since",
 		"kernel": "no kernel that rt runs on has it",
 		"rt":     "rt means it",
+		"host":   "this host lacks it",
 	}
 }
 
@@ -35,19 +36,32 @@ type expectation struct {
 	needs      []string // facts about the host without which it cannot be so
 	failures   []exception
 	complaints []exception
+	silent     bool // it says nothing at all when all is well
+	// races is why it can end either way: then it is run, and not judged.
+	races string
 }
 
 type expectations struct {
 	list []*expectation
 }
 
-func (e *expectations) of(program string) *expectation {
-	for _, x := range e.list {
-		if x.program == program {
-			return x
+// pick returns what is expected of a program on a host where the facts hold
+// that holds says. When the program is expected only elsewhere, the facts that
+// are missing are returned as well.
+func (e *expectations) pick(program string, holds func(fact string) bool) (x *expectation, missing []string) {
+	for _, candidate := range e.list {
+		if candidate.program != program {
+			continue
+		}
+		lacks := slices.DeleteFunc(slices.Clone(candidate.needs), holds)
+		if len(lacks) == 0 {
+			return candidate, nil
+		}
+		if x == nil {
+			x, missing = candidate, lacks
 		}
 	}
-	return nil
+	return x, missing
 }
 
 func loadExpectations(path string) (*expectations, error) {
@@ -64,8 +78,12 @@ func loadExpectations(path string) (*expectations, error) {
 
 // readExpectations reads the file's text:
 //
-//	program NAME OK NOT-OK SKIP
+// A fact may be !FACT. The first entry whose facts hold is a program's.
+//
+//	program NAME OK NOT-OK SKIPPED
 //		needs FACT …
+//		races REASON
+//		silent
 //		not ok COUNT TEXT
 //			KIND: REASON
 //		says TEXT
@@ -96,9 +114,6 @@ func readExpectations(text string) (*expectations, error) {
 			if err != nil {
 				return nil, wrong("%v", err)
 			}
-			if e.of(x.program) != nil {
-				return nil, wrong("the second of this name")
-			}
 			e.list, current = append(e.list, x), x
 		case depth == 1 && current != nil && word == "needs" && rest != "":
 			current.needs = strings.Fields(rest)
@@ -107,6 +122,10 @@ func readExpectations(text string) (*expectations, error) {
 					return nil, wrong("no fact is called %s", fact)
 				}
 			}
+		case depth == 1 && current != nil && line == "silent":
+			current.silent = true
+		case depth == 1 && current != nil && word == "races" && rest != "":
+			current.races = rest
 		case depth == 1 && current != nil && strings.HasPrefix(line, "not ok "):
 			count, text, _ := strings.Cut(strings.TrimPrefix(line, "not ok "), " ")
 			n, err := strconv.Atoi(count)
@@ -131,22 +150,30 @@ func readExpectations(text string) (*expectations, error) {
 	if open != nil {
 		return nil, fmt.Errorf("the last exception has no reason: %q", open.text)
 	}
-	for _, x := range e.list {
+	return &e, e.check()
+}
+
+// check looks for what cannot be meant.
+func (e *expectations) check() error {
+	for i, x := range e.list {
+		if slices.ContainsFunc(e.list[:i], func(y *expectation) bool { return y.program == x.program && len(y.needs) == 0 }) {
+			return fmt.Errorf("%s: an entry that is never reached", x.program)
+		}
 		sum := 0
 		for _, f := range x.failures {
 			sum += f.count
 		}
 		if sum != x.notOK {
-			return nil, fmt.Errorf("%s: %d not ok, but %d are named", x.program, x.notOK, sum)
+			return fmt.Errorf("%s: %d not ok, but %d are named", x.program, x.notOK, sum)
 		}
 	}
-	return &e, nil
+	return nil
 }
 
 func readProgram(rest string) (*expectation, error) {
 	f := strings.Fields(rest)
 	if len(f) != 4 {
-		return nil, fmt.Errorf("want: program NAME OK NOT-OK SKIP")
+		return nil, fmt.Errorf("want: program NAME OK NOT-OK SKIPPED")
 	}
 	var n [3]int
 	for i := range n {
@@ -161,6 +188,12 @@ func readProgram(rest string) (*expectation, error) {
 // judge returns what is not as expected in what a program said. When a fact is
 // missing, all must not be as expected: then the fact would not be needed.
 func (x *expectation) judge(r result, missing []string) []string {
+	if x == nil {
+		return []string{"nothing is expected of this program yet"}
+	}
+	if x.races != "" {
+		return nil
+	}
 	wrong := x.differences(r)
 	if len(missing) == 0 {
 		return wrong
@@ -176,6 +209,12 @@ func (x *expectation) differences(r result) []string {
 	ok, notOK, skip := r.counts()
 	if ok != x.ok || notOK != x.notOK || skip != x.skip {
 		wrong = append(wrong, fmt.Sprintf("%d ok, %d not ok, %d skipped; expected %d, %d, %d", ok, notOK, skip, x.ok, x.notOK, x.skip))
+	}
+	switch silent := r.silent && len(r.errors) == 0; {
+	case silent && !x.silent:
+		wrong = append(wrong, "says nothing at all, not even how many tests it has")
+	case !silent && x.silent:
+		wrong = append(wrong, "is not silent any more")
 	}
 	failures := map[string]int{}
 	for _, t := range r.tests {

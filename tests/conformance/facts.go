@@ -10,11 +10,8 @@ import (
 // what is expected uses. A v1:CONTROLLER is one as well.
 func facts() map[string]func() bool {
 	return map[string]func() bool{
-		"selinux": func() bool { return exists("/sys/fs/selinux/enforce") },
-		"apparmor:acme_secure_profile": func() bool {
-			profiles, _ := os.ReadFile("/sys/kernel/security/apparmor/profiles")
-			return strings.Contains("\n"+string(profiles), "\nacme_secure_profile ")
-		},
+		"selinux":      func() bool { return exists("/sys/fs/selinux/enforce") },
+		"apparmor":     func() bool { return exists("/sys/module/apparmor/parameters/enabled") },
 		"capabilities": allCapabilities,
 	}
 }
@@ -22,20 +19,19 @@ func facts() map[string]func() bool {
 const v1Prefix = "v1:"
 
 func knownFact(name string) bool {
+	name = strings.TrimPrefix(name, "!")
 	return strings.HasPrefix(name, v1Prefix) || facts()[name] != nil
 }
 
-// missing are those of the facts that do not hold here.
-func (g *ground) missing(names []string) []string {
-	var gone []string
-	for _, name := range names {
-		holds := facts()[name]
-		controller, isV1 := strings.CutPrefix(name, v1Prefix)
-		if isV1 && !g.cgroups.Has(controller) || !isV1 && !holds() {
-			gone = append(gone, name)
-		}
+// holds tells whether a fact is one here.
+func (g *ground) holds(name string) bool {
+	if other, not := strings.CutPrefix(name, "!"); not {
+		return !g.holds(other)
 	}
-	return gone
+	if controller, isV1 := strings.CutPrefix(name, v1Prefix); isV1 {
+		return g.cgroups.Has(controller)
+	}
+	return facts()[name]()
 }
 
 func exists(path string) bool {
@@ -73,8 +69,8 @@ func factText(name string) string {
 		return "the controller " + controller + " of cgroup v1"
 	}
 	return map[string]string{
-		"selinux":                      "SELinux",
-		"apparmor:acme_secure_profile": "AppArmor, with a profile `acme_secure_profile`",
-		"capabilities":                 "all capabilities",
+		"selinux":      "SELinux",
+		"apparmor":     "AppArmor",
+		"capabilities": "all capabilities",
 	}[name]
 }

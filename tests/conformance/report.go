@@ -10,15 +10,6 @@ import (
 // programLine is the name of the row that is about the program itself.
 const programLine = "(program)"
 
-// verdict says what is not as expected of a program.
-func verdict(r result, expected *expectations) []string {
-	x := expected.of(r.program)
-	if x == nil {
-		return []string{"nothing is expected of this program yet"}
-	}
-	return x.judge(r, r.missing)
-}
-
 // report prints a line for each program, and returns what is wrong.
 func report(w io.Writer, results []result, expected *expectations, verbose bool) []string {
 	var bad []string
@@ -34,7 +25,7 @@ func report(w io.Writer, results []result, expected *expectations, verbose bool)
 		fmt.Fprintf(w, "%-34s %4d ok %3d not ok %3d skipped %6.1f s%s\n", r.program, ok, notOK, skip, r.took.Seconds(), note)
 		var wrong []string
 		if expected != nil {
-			wrong = verdict(r, expected)
+			wrong = r.want.judge(r, r.missing)
 		}
 		for _, line := range wrong {
 			bad = append(bad, r.program+": "+line)

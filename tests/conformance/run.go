@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,7 +36,8 @@ type result struct {
 	output
 	stdout, stderr string
 	took           time.Duration
-	missing        []string // facts about the host that it would need
+	want           *expectation
+	missing        []string // facts about the host that want would need
 	again          bool     // it was run a second time, alone
 }
 
@@ -69,6 +71,10 @@ func newGround(s suite, path string) (*ground, error) {
 		return nil, err
 	}
 	g := &ground{suite: s, runtime: path, temp: temp}
+	// Containers with a user namespace pass through here to their root.
+	if err := os.Chmod(temp, 0o755); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
 	if err := g.mountNetwork(); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
@@ -85,47 +91,67 @@ func newGround(s suite, path string) (*ground, error) {
 	return g, nil
 }
 
-// mountNetwork mounts net_cls and net_prio on a host that has v1 hierarchies,
-// and these two controllers free: hosts seldom mount them. They are free again
-// when we unmount them.
+// mountNetwork mounts net_cls and net_prio on a host that has v1 hierarchies
+// but, as most, not this one.
 func (g *ground) mountNetwork() error {
 	now, err := hierarchy.Mounted()
-	if err != nil {
+	if err != nil || len(now.V1()) == 0 || now.Has("net_cls") || now.Has("net_prio") {
 		return err
 	}
 	table, err := os.ReadFile("/proc/cgroups")
-	if err != nil || len(now.V1()) == 0 || !free(string(table), "net_cls") || !free(string(table), "net_prio") {
+	if err != nil {
 		return err
+	}
+	if cgroupsOf(string(table), "net_cls") == 0 || cgroupsOf(string(table), "net_prio") == 0 {
+		return nil // not in this kernel
 	}
 	at := filepath.Join(g.temp, "network")
 	if err := os.Mkdir(at, 0o755); err != nil {
 		return err
 	}
-	if err := syscall.Mount("cgroup", at, "cgroup", 0, "net_cls,net_prio"); err != nil {
+	err = syscall.Mount("cgroup", at, "cgroup", 0, "net_cls,net_prio")
+	if errors.Is(err, syscall.EBUSY) {
+		return nil // somebody else has them, one by one
+	}
+	if err != nil {
 		return fmt.Errorf("mount net_cls,net_prio: %w", err)
 	}
 	g.mounted = at
 	return nil
 }
 
-// free tells from the text of /proc/cgroups whether a controller is there and
-// in no v1 hierarchy.
-func free(table, controller string) bool {
-	for line := range strings.Lines(table) {
-		if f := strings.Fields(line); len(f) == 4 && f[0] == controller {
-			return f[1] == "0" && f[3] == "1"
-		}
+// unmountNetwork leaves the two controllers as they were. The kernel keeps a
+// hierarchy whose last mount goes while a removed cgroup is still on its way out.
+func (g *ground) unmountNetwork() error {
+	if g.mounted == "" {
+		return nil
 	}
-	return false
+	for range 250 {
+		table, err := os.ReadFile("/proc/cgroups")
+		if err != nil {
+			return err
+		}
+		if cgroupsOf(string(table), "net_cls") <= 1 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return syscall.Unmount(g.mounted, 0)
 }
 
-func (g *ground) close() error {
-	var err error
-	if g.mounted != "" {
-		err = syscall.Unmount(g.mounted, 0)
+// cgroupsOf tells from the text of /proc/cgroups how many cgroups a controller
+// has, the root among them; 0 when it is not there.
+func cgroupsOf(table, controller string) int {
+	for line := range strings.Lines(table) {
+		if f := strings.Fields(line); len(f) == 4 && f[0] == controller && f[3] == "1" {
+			n, _ := strconv.Atoi(f[2])
+			return n
+		}
 	}
-	return errors.Join(err, os.RemoveAll(g.temp))
+	return 0
 }
+
+func (g *ground) close() error { return errors.Join(g.unmountNetwork(), os.RemoveAll(g.temp)) }
 
 // sweep removes the cgroups of runs that were killed.
 func (g *ground) sweep() error {
@@ -177,7 +203,7 @@ func (g *ground) runAll(ctx context.Context, only *regexp.Regexp, atOnce int, ex
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for i, r := range results {
-		if failures[i] == nil && expected != nil && len(verdict(r, expected)) > 0 {
+		if failures[i] == nil && expected != nil && len(r.want.judge(r, r.missing)) > 0 {
 			results[i], failures[i] = g.run(ctx, names[i], expected)
 			results[i].again = true
 		}
@@ -199,12 +225,10 @@ func (g *ground) run(ctx context.Context, name string, expected *expectations) (
 	defer cancel()
 	r := result{program: name}
 	if expected != nil {
-		if x := expected.of(name); x != nil {
-			r.missing = g.missing(x.needs)
-		}
+		r.want, r.missing = expected.pick(name, g.holds)
 	}
-	temp, err := os.MkdirTemp(g.temp, name+"-")
-	if err != nil {
+	temp := filepath.Join(g.temp, name)
+	if err := errors.Join(os.RemoveAll(temp), os.MkdirAll(temp+"/tmp", 0o755)); err != nil {
 		return r, err
 	}
 	c := cell{
@@ -214,9 +238,8 @@ func (g *ground) run(ctx context.Context, name string, expected *expectations) (
 		Temp:    temp + "/tmp",
 		Name:    fmt.Sprintf("%s%d-%s", prefix, os.Getpid(), name),
 		Cgroups: g.cgroups,
-	}
-	if err := os.Mkdir(c.Temp, 0o755); err != nil {
-		return r, err
+
+		HostNetwork: strings.HasSuffix(name, "_network"),
 	}
 	began := time.Now()
 	code, err := g.wait(ctx, c, temp, &r)

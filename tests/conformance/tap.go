@@ -27,9 +27,11 @@ type test struct {
 // output is what a program said.
 type output struct {
 	tests []test
-	// errors are the complaints of programs that count no tests, and what is
-	// no TAP at all.
+	// errors are complaints that belong to no test: all that programs have
+	// that count none.
 	errors []string
+	// silent: no test, no plan, no complaint.
+	silent bool
 }
 
 var (
@@ -68,14 +70,15 @@ func parse(text string) output {
 			}
 			o.tests = append(o.tests, t)
 			inSequence++
-		case line == "" || strings.HasPrefix(line, "#"):
-		default:
-			o.errors = append(o.errors, "not TAP: "+line)
+		case strings.HasPrefix(line, "Bail out!"):
+			o.errors = append(o.errors, line)
 		}
+		// All else is the second line of a test's text, or a comment.
 	}
 	if inBlock {
-		o.errors = append(o.errors, "not TAP: a block has no end")
+		o.errors = append(o.errors, "a block has no end")
 	}
+	o.silent = !anyPlan && len(o.tests)+len(o.errors) == 0
 	if anyPlan && planned != len(o.tests) {
 		o.errors = append(o.errors, fmt.Sprintf("planned %d tests, ran %d", planned, len(o.tests)))
 	}

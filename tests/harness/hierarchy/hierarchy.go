@@ -165,6 +165,15 @@ func join(dir string) error {
 // Mount mounts the hierarchies at the usual places, with the namespace's roots
 // as their own, and nothing else beside them.
 func (s Set) Mount() error {
+	// One that is mounted elsewhere would show a program the way out.
+	for _, h := range s {
+		if rel, err := filepath.Rel(top, h.Dir); err == nil && filepath.IsLocal(rel) {
+			continue
+		}
+		if err := syscall.Unmount(h.Dir, syscall.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", h.Dir, err)
+		}
+	}
 	if len(s) == 1 && s[0].Type == "cgroup2" {
 		return mount(s[0], top)
 	}

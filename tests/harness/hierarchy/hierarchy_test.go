@@ -1,0 +1,76 @@
+package hierarchy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"rt/tests/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Main(m)) }
+
+const hybrid = `25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw
+31 25 0:27 / /sys/fs/cgroup ro shared:9 - tmpfs tmpfs ro,mode=755
+32 31 0:28 / /sys/fs/cgroup/unified rw shared:10 - cgroup2 cgroup2 rw,nsdelegate
+33 31 0:29 / /sys/fs/cgroup/systemd rw shared:11 - cgroup cgroup rw,xattr,name=systemd
+34 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw shared:12 - cgroup cgroup rw,cpu,cpuacct
+35 31 0:31 / /sys/fs/cgroup/memory rw shared:13 - cgroup cgroup rw,memory,release_agent=/x
+36 30 0:31 / /mnt/again rw shared:13 - cgroup other rw,memory,release_agent=/x
+`
+
+func TestParse(t *testing.T) {
+	want := Set{
+		{"/sys/fs/cgroup/unified", "cgroup2", ""},
+		{"/sys/fs/cgroup/systemd", "cgroup", "xattr,name=systemd,none"},
+		{"/sys/fs/cgroup/cpu,cpuacct", "cgroup", "cpu,cpuacct"},
+		{"/sys/fs/cgroup/memory", "cgroup", "memory"},
+	}
+	got := parse(hybrid)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	var names [][]string
+	for _, h := range got {
+		names = append(names, h.names())
+	}
+	if diff := cmp.Diff([][]string{{"unified"}, {"systemd"}, {"cpu", "cpuacct"}, {"memory"}}, names); diff != "" {
+		t.Error(diff)
+	}
+	if !got.Has("cpuacct") || got.Has("pids") || got.Has("unified") || len(got.V1()) != 3 {
+		t.Errorf("v1: %v", got.V1())
+	}
+}
+
+func TestMakeRemove(t *testing.T) {
+	harness.Root(t)
+	all, err := Mounted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("rt-hierarchy-%d", os.Getpid())
+	t.Cleanup(func() {
+		if err := all.Remove(name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := all.Make(name); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		if err := os.MkdirAll(filepath.Join(h.Dir, name, "left", "behind"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := all.Names(name); err != nil || !cmp.Equal(names, []string{name}) {
+		t.Errorf("names: %v, %v", names, err)
+	}
+	if err := all.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := all.Names(name); err != nil || len(names) > 0 {
+		t.Errorf("after the removal: %v, %v", names, err)
+	}
+}
