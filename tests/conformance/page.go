@@ -113,7 +113,8 @@ func page(columns []column, reasons *expectations, compat string) string {
 		"The validation programs of the OCI's runtime-tools, at the version that `tests/conformance/validator/go.mod` pins. Each runs in\n" +
 		"namespaces and cgroups of its own. *ok*: a program that counts no tests, and complains of nothing; *fails*: it complains, or\n" +
 		"its exit status is not 0. `…_corrected` is a program that no runtime can pass, with its mistake taken out\n" +
-		"(`tests/conformance/build.go`), beside the one as it is.\n\n")
+		"(`tests/conformance/build.go`), beside the one as it is. A program with ¹ asks for something that cannot be, or that the\n" +
+		"specification does not ask for: below is what, and why. One that fails is run again, alone.\n\n")
 	programsTable(&b, columns, reasons)
 	b.WriteString("\n## What is not ok with rt, and why\n\n" +
 		"A mistake *of the program*; *specification*: it has changed since the program was written; *kernel*: no kernel that rt runs on\n" +
@@ -129,37 +130,47 @@ func page(columns []column, reasons *expectations, compat string) string {
 func programsTable(b *strings.Builder, columns []column, reasons *expectations) {
 	var sheets []sheet
 	titles := []string{"program"}
-	clean := make([]int, len(columns))
 	for _, c := range columns {
 		sheets = append(sheets, c.sheet)
 		titles = append(titles, c.title())
 	}
 	names := suites(sheets...)
 	head(b, titles)
-	tallies := make([]map[string]tally, len(columns))
-	for i, c := range columns {
-		tallies[i] = c.tallies()
-	}
+	var fair int
+	clean, cleanFair := make([]int, len(columns)), make([]int, len(columns))
 	for _, name := range names {
-		cells := []string{"`" + name + "`" + reasons.mark(name)}
-		for i := range columns {
-			t, there := tallies[i][name]
-			switch {
-			case !there:
+		mark := reasons.mark(name)
+		isFair := !strings.Contains(mark, "¹")
+		if isFair {
+			fair++
+		}
+		cells := []string{"`" + name + "`" + mark}
+		for i, c := range columns {
+			t, there := c.tallies()[name]
+			if !there {
 				cells = append(cells, "–")
 				continue
-			case t.clean():
-				clean[i]++
 			}
 			cells = append(cells, t.cell())
+			if t.clean() {
+				clean[i]++
+				if isFair {
+					cleanFair[i]++
+				}
+			}
 		}
 		line(b, cells)
 	}
-	total := []string{"**without a complaint, of " + fmt.Sprint(len(names)) + "**"}
-	for _, n := range clean {
-		total = append(total, fmt.Sprintf("**%d**", n))
+	total(b, fmt.Sprintf("without a complaint, of the %d without ¹", fair), cleanFair)
+	total(b, fmt.Sprintf("without a complaint, of all %d", len(names)), clean)
+}
+
+func total(b *strings.Builder, what string, counts []int) {
+	cells := []string{"**" + what + "**"}
+	for _, n := range counts {
+		cells = append(cells, fmt.Sprintf("**%d**", n))
 	}
-	line(b, total)
+	line(b, cells)
 }
 
 // mark stands behind a program that says not everything about a runtime.

@@ -171,8 +171,9 @@ func (g *ground) sweep() error {
 	return nil
 }
 
-// runAll runs the programs that match, some at a time. One that is not as
-// expected is run again when it is alone: beside others, its time may be short.
+// runAll runs the programs that match, some at a time. One that is not good is
+// run again when it is alone: beside others, its time may be short, and some
+// runtimes lose races.
 func (g *ground) runAll(ctx context.Context, only *regexp.Regexp, atOnce int, expected *expectations) ([]result, error) {
 	names, err := g.suite.programs()
 	if err != nil {
@@ -203,13 +204,25 @@ func (g *ground) runAll(ctx context.Context, only *regexp.Regexp, atOnce int, ex
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for i, r := range results {
-		if failures[i] == nil && expected != nil && len(r.want.judge(r, r.missing)) > 0 {
-			results[i], failures[i] = g.run(ctx, names[i], expected)
-			results[i].again = true
+		if failures[i] != nil || r.good() {
+			continue
 		}
+		alone, err := g.run(ctx, names[i], expected)
+		if alone.again = true; expected != nil || alone.good() {
+			results[i] = alone
+		}
+		failures[i] = err
 	}
 	slices.SortFunc(results, func(a, b result) int { return strings.Compare(a.program, b.program) })
 	return results, errors.Join(failures...)
+}
+
+// good: as expected, or without a complaint where nothing is expected.
+func (r result) good() bool {
+	if r.want != nil {
+		return len(r.want.judge(r, r.missing)) == 0
+	}
+	return r.tally().clean()
 }
 
 func rank(name string) int {
