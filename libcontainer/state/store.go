@@ -75,11 +75,7 @@ func Open(root string, create bool) (*Store, error) {
 	fd, err := open()
 	if create && errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(path, 0o700); err != nil {
-			e := fault.New("state root", "", "", err)
-			if errors.Is(err, unix.EACCES) && os.Geteuid() != 0 {
-				e.Hint = "a user other than root sets XDG_RUNTIME_DIR or --root to a directory of their own"
-			}
-			return nil, e
+			return nil, noRoot("", "", err)
 		}
 		fd, err = open()
 	}
@@ -87,7 +83,7 @@ func Open(root string, create bool) (*Store, error) {
 		return &Store{fd: missing, path: path}, nil
 	}
 	if err != nil {
-		return nil, fault.New("state root", path, "open", err)
+		return nil, noRoot(path, "open", err)
 	}
 	s := &Store{fd: fd, path: path}
 	if err := s.check(); err != nil {
@@ -95,6 +91,14 @@ func Open(root string, create bool) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+func noRoot(object, op string, err error) error {
+	e := fault.New("state root", object, op, err)
+	if errors.Is(err, unix.EACCES) && os.Geteuid() != 0 {
+		e.Hint = "a user other than root sets XDG_RUNTIME_DIR or --root to a directory of their own"
+	}
+	return e
 }
 
 func (s *Store) check() error {
