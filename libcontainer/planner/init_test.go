@@ -1,8 +1,6 @@
 package planner
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -116,20 +114,7 @@ func TestInitGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.become.Candidates = []string{"/bin/sh"}
 			got := script(FirstOps(c.plan)) + "--\n" + script(LastOps(&c.plan.Process, c.become))
-			file := filepath.Join("testdata", "init-"+name+".golden")
-			if *updateGolden {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			golden(t, "init-"+name+".golden", got)
 		})
 	}
 }
