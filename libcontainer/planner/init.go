@@ -25,6 +25,8 @@ import (
 //   - with hooks that run in the container;
 //   - where memory that the image has a say in would be charged to rt's caller
 //     (tmpcopyup), or a file system could show the maker's pid namespace;
+//   - (kernel parameters are those of network, ipc and uts namespaces alone,
+//     in which the maker is: spec.Validate lets no other through);
 //   - with a filter under which failures can only be seen from another thread,
 //     or that has a listener.
 func Direct(s *specs.Spec, ns Namespaces, o Options, filter *plan.Seccomp) bool {
