@@ -23,12 +23,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 BUILD_NEEDS := gcc libc6-dev libseccomp-dev pkg-config
 RUN_NEEDS   := $(BUILD_NEEDS) busybox-static
 TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bsdutils shellcheck mount procps
-BENCH_NEEDS := $(TEST_NEEDS) runc crun
+BENCH_NEEDS := $(TEST_NEEDS) runc crun hyperfine
 CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean
-.PHONY: conformance conformance-page conformance-binary
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -114,14 +113,22 @@ fmt: ## gofmt everything
 golden: ## rewrite the golden files; look at the diff
 	$(GO) test -count=1 $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n 1 dirname | sort -u) -update
 
-bench: ## syscalls, processes, threads, bytes and times of rt, runc and crun
+.bench/bench: FORCE
 	@tests/demo/needs.sh $(BENCH_NEEDS)
 	@$(MAKE) --no-print-directory build
-	$(GO) build -buildvcs=false -o .bench/bench ./tests/bench
-	$(SUDO) env BENCH="$(BENCH)" .bench/bench -rt "$(CURDIR)/$(OUT)"
+	@mkdir -p .bench
+	$(GO) build -buildvcs=false -o $@ ./tests/bench
+	for program in floor peak; do \
+		gcc -O2 -Wall -Wextra -static -o .bench/$$program tests/bench/floor/$$program.c || exit 1; done
 
-bench-counts: ## the counts alone, against their budgets
-	@$(MAKE) --no-print-directory bench BENCH=counts
+bench: .bench/bench ## what rt, runc and crun do and how long it takes, in turns; BENCH="-peer NAME=PATH …" for others
+	$(SUDO) env "PATH=$$PATH" .bench/bench -rt "$(CURDIR)/$(OUT)" $(BENCH)
+
+bench-counts: .bench/bench ## the counts alone, against their budgets
+	$(SUDO) env "PATH=$$PATH" .bench/bench -rt "$(CURDIR)/$(OUT)" -counts
+
+bench-page: .bench/bench ## three sittings of make bench, written into docs/performance.md and its charts
+	$(SUDO) env "PATH=$$PATH" .bench/bench -rt "$(CURDIR)/$(OUT)" -sittings 3 -docs docs $(BENCH)
 
 clean: ## remove what was built
 	rm -rf $(OUT) .bench rt_*.deb

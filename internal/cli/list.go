@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -53,10 +54,11 @@ func (a *app) list(c *cli.Context, asJSON, quiet bool) error {
 	slices.SortFunc(list, func(x, y *libcontainer.State) int { return strings.Compare(x.ID, y.ID) })
 	switch {
 	case quiet:
+		out := bufio.NewWriter(a.out)
 		for _, s := range list {
-			fmt.Fprintln(a.out, s.ID)
+			fmt.Fprintln(out, s.ID)
 		}
-		return nil
+		return out.Flush()
 	case asJSON:
 		if list == nil {
 			list = []*libcontainer.State{} // [], which jq '.[]' can read; runc says null
@@ -67,12 +69,16 @@ func (a *app) list(c *cli.Context, asJSON, quiet bool) error {
 }
 
 func (a *app) table(list []*libcontainer.State) error {
-	w := tabwriter.NewWriter(a.out, 12, 1, 3, ' ', 0)
+	out := bufio.NewWriter(a.out) // the table writes word by word
+	w := tabwriter.NewWriter(out, 12, 1, 3, ' ', 0)
 	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
 	for _, s := range list {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", cell(s.ID), s.Pid, s.Status, cell(s.Bundle), s.Created.Format(time.RFC3339Nano), cell(s.Owner))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // cell is a text in a table: printable, and in one line.

@@ -53,7 +53,7 @@ func ParseStat(line []byte) (Stat, error) {
 // ReadStat reads the stat line of a process. A process that is gone answers
 // ESRCH.
 func ReadStat(pid int) (Stat, error) {
-	line, err := sys.ReadSmall(unix.AT_FDCWD, "/proc/"+strconv.Itoa(pid)+"/stat", 8192)
+	line, err := sys.ReadRecord("/proc/" + strconv.Itoa(pid) + "/stat")
 	if errors.Is(err, unix.ENOENT) {
 		err = unix.ESRCH
 	}

@@ -326,20 +326,11 @@ func (s *Store) List() ([]string, error) {
 	if s.fd == missing {
 		return nil, fault.New("state root", s.path, "open", unix.ENOENT)
 	}
-	names, err := sys.ReadNames(s.fd)
+	names, err := sys.ReadDirs(s.fd)
 	if err != nil {
 		return nil, fault.New("state root", s.path, "read", err)
 	}
-	ids := names[:0]
-	for _, name := range names {
-		if ValidID(name) != nil {
-			continue
-		}
-		st, err := sys.Lstat(s.fd, name)
-		if err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
-			ids = append(ids, name)
-		}
-	}
+	ids := slices.DeleteFunc(names, func(name string) bool { return ValidID(name) != nil })
 	slices.Sort(ids)
 	return ids, nil
 }

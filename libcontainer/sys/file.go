@@ -5,6 +5,8 @@ package sys
 // written; that is what openat2 is for.
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 
@@ -117,14 +119,53 @@ func ReadAll(fd, hint, limit int) ([]byte, error) {
 	}
 }
 
-// ReadNames returns the names in the directory dirfd, in the kernel's order,
-// without "." and "..". It moves the directory's offset.
-func ReadNames(dirfd int) ([]string, error) {
-	if _, err := unix.Seek(dirfd, 0, io.SeekStart); err != nil {
+// ReadRecord returns the content of a file of procfs that is one record: the
+// kernel hands it out whole to a buffer that it fits into, here 4 KiB, so that
+// there is no second read to find the end.
+func ReadRecord(path string) ([]byte, error) {
+	fd, err := OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY, 0)
+	if err != nil {
 		return nil, err
 	}
-	var names []string
-	buf := make([]byte, 8192)
+	defer Close(fd)
+	data := make([]byte, 4096)
+	n := 0
+	err = retry(func() (err error) {
+		n, err = unix.Read(fd, data)
+		return err
+	})
+	return data[:max(n, 0)], err
+}
+
+// ReadNames returns the names in the directory dirfd, in the kernel's order,
+// without "." and "..". It moves the directory's offset.
+func ReadNames(dirfd int) (names []string, err error) {
+	err = readDir(dirfd, func(name string, _ byte) { names = append(names, name) })
+	return names, err
+}
+
+// ReadDirs is ReadNames of the directories alone. The kernel says with each name
+// what it is, as a rule; where the file system does not know it is looked at.
+func ReadDirs(dirfd int) (names []string, err error) {
+	err = readDir(dirfd, func(name string, kind byte) {
+		if kind == unix.DT_UNKNOWN {
+			if st, err := Lstat(dirfd, name); err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+				kind = unix.DT_DIR
+			}
+		}
+		if kind == unix.DT_DIR {
+			names = append(names, name)
+		}
+	})
+	return names, err
+}
+
+// readDir calls one for each entry with its type, DT_*.
+func readDir(dirfd int, one func(name string, kind byte)) error {
+	if _, err := unix.Seek(dirfd, 0, io.SeekStart); err != nil {
+		return err
+	}
+	buf := make([]byte, 32<<10)
 	for {
 		var n int
 		err := retry(func() (err error) {
@@ -132,9 +173,21 @@ func ReadNames(dirfd int) ([]string, error) {
 			return err
 		})
 		if err != nil || n == 0 {
-			return names, err
+			return err
 		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+		// struct linux_dirent64, getdents64(2)
+		const sizeAt, kindAt, nameAt = 16, 18, 19
+		for rest := buf[:n]; len(rest) > nameAt; {
+			size := int(binary.NativeEndian.Uint16(rest[sizeAt:]))
+			if size <= nameAt || size > len(rest) {
+				return unix.EIO
+			}
+			name, _, _ := bytes.Cut(rest[nameAt:size], []byte{0})
+			if s := string(name); s != "." && s != ".." {
+				one(s, rest[kindAt])
+			}
+			rest = rest[size:]
+		}
 	}
 }
 

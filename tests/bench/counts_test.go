@@ -37,11 +37,13 @@ func TestParseTrace(t *testing.T) {
 }
 
 func TestBudgetFails(t *testing.T) {
-	limit := budget{syscalls: 900, execs: 3, atOnce: 2}
-	s := subject{name: "rt", counts: counts{syscalls: 901, execs: 3, atOnce: 3}}
+	limit := budget{syscalls: 900, execs: 3, atOnce: 2, threads: 4, bytesRead: 100}
+	s := subject{name: "rt", counts: counts{syscalls: 901, execs: 3, atOnce: 3, threads: 5, bytesRead: 101}}
 	err := s.within(limit)
-	if err == nil || !strings.Contains(err.Error(), "901 system calls") || !strings.Contains(err.Error(), "3 processes at once") {
-		t.Errorf("over the budget in two: %v", err)
+	for _, want := range []string{"901 system calls", "3 processes at once", "5 threads", "101 bytes read"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("over the budget in %s: %v", want, err)
+		}
 	}
 	s.counts = counts{syscalls: 900, execs: 3, atOnce: 2}
 	if err := s.within(limit); err != nil {

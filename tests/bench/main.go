@@ -1,266 +1,210 @@
-// Bench measures one container's whole life, `run /bin/true` with the
-// configuration that Docker 20.10 gives a plain container, and `exec /bin/true`
-// and `state` of one that stands, on rt and, beside it in the same run, on the
-// runc and crun of the host: what they do (system calls, processes, threads,
-// bytes read) and how long it takes. The counts are held against a budget, that
-// of exec also against crun's; a time never fails.
+// Bench measures what a container costs on rt and, beside it in the same run, on
+// other runtimes: what they do (system calls, processes, threads, bytes read) and
+// how long it takes. The configuration is the one that Docker 20.10 gives a plain
+// container. Counts are held against budgets and fail; a time never does. Times
+// are taken in turns, and said as ratios: see docs/performance.md.
 //
-//	bench -rt ./rt            the whole table
-//	BENCH=counts bench -rt …  the counts alone
+//	bench -rt ./rt -floor .bench/floor     counts, then the table of times
+//	bench -rt ./rt -counts                 the counts alone, against their budgets
+//	bench -rt ./rt -sittings 3 -docs docs  and writes table and charts there
+//	bench -rt ./rt -peer crun=/opt/crun    other runtimes than the host's own
 package main
 
 import (
-	"bytes"
-	_ "embed"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
-
-	"rt/tests/harness"
 )
 
-//go:embed testdata/docker-config.json
-var dockerConfig []byte
-
-// budget is what one call may cost, over all processes, once its seccomp
-// filter is cached. It keeps what has been reached: the calls of a quiet run and
-// a tenth for the scheduler's mood on a busy machine.
-type budget struct {
-	syscalls, execs, atOnce int
-	// below names a peer that must make more system calls.
-	below string
+// options are the flags.
+type options struct {
+	rt, floor string
+	peers     peers
+	counts    bool
+	rounds    int
+	sittings  int
+	only      string
+	docs      string
+	trace     string
+	hyperfine bool
 }
 
-// scene is one thing that is measured.
-type scene struct {
-	name string
-	args func(*subject) []string
-	// aim is where the system calls should go, 0: they are there. See
-	// docs/performance.md for what stands in the way.
-	aim    int
-	budget budget
-}
+// peers are the other runtimes, name=path.
+type peers [][2]string
 
-func scenes() []scene {
-	return []scene{
-		{"run /bin/true", (*subject).run, 900, budget{
-			syscalls: 1450,
-			execs:    3, // rt, rt init, the program
-			atOnce:   2, // rt and what becomes the program
-		}},
-		{"exec /bin/true", func(s *subject) []string { return s.command("exec", s.standing(), "/bin/true") }, 0, budget{
-			syscalls: 590,
-			execs:    3, // rt, the joiner, the program
-			atOnce:   3, // the three
-			below:    "crun",
-		}},
-		{"state", func(s *subject) []string { return s.command("state", s.standing()) }, 0, budget{syscalls: 350, execs: 1, atOnce: 1}},
+func (p *peers) String() string { return fmt.Sprint(*p) }
+
+func (p *peers) Set(s string) error {
+	name, path, ok := strings.Cut(s, "=")
+	if !ok || name == "" || name == "rt" || path == "" {
+		return errors.New("want NAME=PATH")
 	}
-}
-
-// subject is one runtime under measure.
-type subject struct {
-	name, path string
-	dir        string // bundle and state
-	// plainV1: its calls see the host's cgroup hierarchies without the
-	// unified one, which crun of Debian 12 cannot take beside v1.
-	plainV1 bool
-
-	// counts, those of the first time and times of the scene at hand.
-	counts, cold counts
-	times        []sample
+	*p = append(*p, [2]string{name, path})
+	return nil
 }
 
 func main() {
-	rt := flag.String("rt", "./rt", "the rt binary")
-	rounds := flag.Int("rounds", 100, "timed runs of each runtime")
-	keep := flag.String("trace", "", "keep rt's system call trace in this file")
+	var o options
+	flag.StringVar(&o.rt, "rt", "./rt", "the rt binary")
+	flag.Var(&o.peers, "peer", "another runtime, as `NAME=PATH`; default: the host's runc and crun")
+	flag.StringVar(&o.floor, "floor", ".bench/floor", "the floor program, built from floor.c; beside it is peak, from peak.c")
+	flag.BoolVar(&o.counts, "counts", false, "counts only")
+	flag.IntVar(&o.rounds, "rounds", 100, "pairs that a median is taken of")
+	flag.IntVar(&o.sittings, "sittings", 1, "how often the whole table is measured")
+	flag.StringVar(&o.only, "only", "", "times of the rows whose names contain this")
+	flag.StringVar(&o.docs, "docs", "", "write table and charts into this directory's performance.md, performance.svg and scale.svg")
+	flag.StringVar(&o.trace, "trace", "", "keep rt's system call traces as `FILE`.COMMAND")
+	flag.BoolVar(&o.hyperfine, "hyperfine", false, "let hyperfine time run as well")
 	flag.Parse()
-	if err := bench(*rt, *rounds, *keep, os.Getenv("BENCH") == "counts"); err != nil {
+	if err := o.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(rt string, rounds int, keep string, countsOnly bool) error {
+func (o *options) run() (err error) {
 	if os.Getuid() != 0 {
-		return fmt.Errorf("root is needed")
+		return errors.New("root is needed")
 	}
-	// All mounts of this program are its own thread's; see view.
-	runtime.LockOSThread()
-	dir, err := os.MkdirTemp("", "rt-bench-")
+	dir, err := ownMounts()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	subjects, err := find(rt, dir)
+	defer func() { err = errors.Join(err, cleanUp(dir)) }()
+	subjects, err := o.find(dir)
 	if err != nil {
 		return err
 	}
+	defer onSignal(func() { abandon(subjects, dir) })()
 	for _, s := range subjects {
 		defer s.end()
-		if err := s.stand(); err != nil {
+		if err := s.begin(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	fmt.Printf("\nDocker's default configuration; counts are over all processes\n")
+	runtimes := subjects[:len(subjects):len(subjects)]
+	if last := len(runtimes) - 1; runtimes[last].isFloor {
+		runtimes = runtimes[:last]
+	}
 	var over []error
-	for _, sc := range scenes() {
-		err := sc.measure(subjects, rounds, keep, countsOnly)
-		if err != nil {
+	if o.only == "" {
+		over = append(over, countAll(runtimes, o.trace), flat(runtimes[0]))
+	}
+	if !o.counts {
+		if err := o.times(subjects, runtimes); err != nil {
 			return err
 		}
-		over = append(over, sc.within(subjects))
 	}
 	return errors.Join(over...)
 }
 
-func (sc scene) measure(subjects []*subject, rounds int, keep string, countsOnly bool) error {
-	if keep != "" {
-		keep += "." + strings.Fields(sc.name)[0]
+func (o *options) times(subjects, runtimes []*subject) error {
+	var sittings []table
+	for n := range o.sittings {
+		if o.sittings > 1 {
+			fmt.Printf("\nsitting %d of %d\n", n+1, o.sittings)
+		}
+		t, err := measureAll(subjects, o.rounds, o.only)
+		if err != nil {
+			return err
+		}
+		t.print()
+		sittings = append(sittings, t)
 	}
-	for _, s := range subjects {
-		s.times = nil
-		if err := s.count(sc.args(s), keep); err != nil {
-			return fmt.Errorf("%s: %s: %w", s.name, sc.name, err)
+	if o.hyperfine {
+		if err := crossCheck(subjects, o.rounds); err != nil {
+			return err
 		}
 	}
-	sc.printCounts(subjects)
-	if countsOnly {
+	if o.only != "" {
 		return nil
 	}
-	if err := timeAll(subjects, sc, rounds); err != nil {
+	scale, err := measureScale(runtimes)
+	if err != nil {
 		return err
 	}
-	printTimes(subjects, rounds)
-	return nil
+	scale.print()
+	if o.docs == "" {
+		return nil
+	}
+	return write(o.docs, sittings, scale)
 }
 
-// find returns rt first, then those of its peers that the host has.
-func find(rt, dir string) ([]*subject, error) {
-	rt, err := filepath.Abs(rt)
+// onSignal has a signal that ends the program clean up first; the function that
+// it returns takes that back.
+func onSignal(do func()) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-signals; ok {
+			do()
+			os.Exit(1)
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals) }
+}
+
+// abandon removes what may be there, whatever the subjects are at.
+func abandon(subjects []*subject, dir string) {
+	for _, s := range subjects {
+		if s.isFloor {
+			continue
+		}
+		entries, _ := os.ReadDir(s.root())
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), "rt-bench-") {
+				argv := s.command("delete", "--force", e.Name())
+				_ = exec.Command(argv[0], argv[1:]...).Run()
+			}
+		}
+	}
+	_ = cleanUp(dir)
+}
+
+// find returns rt first, then its peers, and the floor last.
+func (o *options) find(dir string) ([]*subject, error) {
+	rt, err := filepath.Abs(o.rt)
 	if err != nil {
 		return nil, err
 	}
 	subjects := []*subject{{name: "rt", path: rt}}
-	for _, name := range []string{"runc", "crun"} {
-		if path, err := exec.LookPath(name); err == nil {
-			subjects = append(subjects, &subject{name: name, path: path, plainV1: name == "crun"})
-		} else {
-			fmt.Printf("%s is missing: not measured\n", name)
+	wanted := o.peers
+	if wanted == nil {
+		wanted = peers{{"runc", "runc"}, {"crun", "crun"}}
+	}
+	for _, p := range wanted {
+		path, err := exec.LookPath(p[1])
+		if err != nil {
+			if o.peers != nil {
+				return nil, err
+			}
+			fmt.Printf("%s is missing: not measured\n", p[0])
+			continue
 		}
+		subjects = append(subjects, &subject{name: p[0], path: path, plainV1: strings.HasPrefix(p[0], "crun")})
 	}
-	for _, s := range subjects {
-		s.dir = filepath.Join(dir, s.name)
-		if err := s.bundle(); err != nil {
-			return nil, fmt.Errorf("bundle for %s: %w", s.name, err)
+	if !o.counts {
+		path, err := filepath.Abs(o.floor)
+		if err != nil {
+			return nil, err
 		}
+		subjects = append(subjects, &subject{name: "floor", path: path, isFloor: true})
 	}
-	return subjects, nil
-}
-
-func (s *subject) id() string { return fmt.Sprintf("rt-bench-%s-%d", s.name, os.Getpid()) }
-
-func (s *subject) bundle() error {
-	if err := os.MkdirAll(filepath.Join(s.dir, "state"), 0o700); err != nil {
-		return err
-	}
-	if err := harness.Busybox(filepath.Join(s.dir, "rootfs")); err != nil {
-		return err
-	}
-	for _, name := range []string{"resolv.conf", "hostname", "hosts"} {
-		if err := os.WriteFile(filepath.Join(s.dir, name), []byte("bench\n"), 0o644); err != nil {
-			return err
-		}
-	}
-	config := bytes.ReplaceAll(dockerConfig, []byte("@BUNDLE@"), []byte(s.dir))
-	config = bytes.ReplaceAll(config, []byte("@ID@"), []byte(s.id()))
-	if err := os.WriteFile(filepath.Join(s.dir, "config.json"), config, 0o644); err != nil {
-		return err
-	}
-	// The container that stands has the same but its program and its cgroup.
-	config = bytes.Replace(config, []byte(`"/bin/true"`), []byte(`"/bin/sleep","100000"`), 1)
-	config = bytes.ReplaceAll(config, []byte(s.id()), []byte(s.standing()))
-	dir := filepath.Join(s.dir, "standing")
-	if err := harness.Busybox(filepath.Join(dir, "rootfs")); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "config.json"), config, 0o644)
-}
-
-// command is a call of the subject with its own state root.
-func (s *subject) command(args ...string) []string {
-	return append([]string{s.path, "--root", filepath.Join(s.dir, "state")}, args...)
-}
-
-func (s *subject) run() []string { return s.command("run", "--bundle", s.dir, s.id()) }
-
-// standing is the id of the container that exec and state are measured on.
-func (s *subject) standing() string { return s.id() + "-standing" }
-
-func (s *subject) stand() error {
-	_, err := s.call(s.command("run", "--detach", "--bundle", filepath.Join(s.dir, "standing"), s.standing()))
-	return err
-}
-
-func (s *subject) end() {
-	if _, err := s.call(s.command("delete", "--force", s.standing())); err != nil {
-		fmt.Println(err)
-	}
-}
-
-// call runs argv to its end in the subject's view of the host.
-func (s *subject) call(argv []string) (*os.ProcessState, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	// A file: a container that stays would keep a pipe open.
-	out, err := os.Create(filepath.Join(s.dir, "output"))
+	peaker, err := filepath.Abs(filepath.Join(filepath.Dir(o.floor), "peak"))
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
-	err = s.view(cmd.Start)
-	if err == nil {
-		err = cmd.Wait()
+	for _, s := range subjects {
+		s.dir, s.peaker = filepath.Join(dir, s.name), peaker
+		if err := s.makeBundles(); err != nil {
+			return nil, fmt.Errorf("bundles for %s: %w", s.name, err)
+		}
 	}
-	if err != nil {
-		text, _ := os.ReadFile(out.Name())
-		return nil, fmt.Errorf("%v: %w: %s", argv, err, text)
-	}
-	return cmd.ProcessState, nil
-}
-
-// view runs start on a thread whose mount namespace shows the host as the
-// subject must see it. The thread is not used again.
-func (s *subject) view(start func() error) error {
-	if !s.plainV1 {
-		return start()
-	}
-	const unified = "/sys/fs/cgroup/unified"
-	if _, err := os.Stat(unified); err != nil {
-		return start()
-	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		done <- func() error {
-			if err := syscall.Unshare(syscall.CLONE_FS | syscall.CLONE_NEWNS); err != nil {
-				return fmt.Errorf("unshare: %w", err)
-			}
-			if err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""); err != nil {
-				return fmt.Errorf("make / private: %w", err)
-			}
-			if err := syscall.Mount("tmpfs", unified, "tmpfs", 0, ""); err != nil {
-				return fmt.Errorf("cover %s: %w", unified, err)
-			}
-			return start()
-		}()
-	}()
-	return <-done
+	return subjects, nil
 }
