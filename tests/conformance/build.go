@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const tools = "github.com/opencontainers/runtime-tools"
@@ -68,7 +69,11 @@ func prepare(ctx context.Context, module, cache string) (suite, error) {
 	}
 	s := suite{filepath.Join(cache, "conformance-"+key)}
 	if _, err := os.Stat(s.dir); err == nil {
-		return s, nil
+		now := time.Now()
+		return s, os.Chtimes(s.dir, now, now)
+	}
+	if err := prune(cache); err != nil {
+		return suite{}, err
 	}
 	b.dir = s.dir + ".building"
 	if err := os.RemoveAll(b.dir); err != nil {
@@ -78,6 +83,24 @@ func prepare(ctx context.Context, module, cache string) (suite, error) {
 		return suite{}, errors.Join(err, os.RemoveAll(b.dir))
 	}
 	return s, os.Rename(b.dir, s.dir)
+}
+
+// prune removes what no run has used for a week.
+func prune(cache string) error {
+	dirs, err := filepath.Glob(filepath.Join(cache, "conformance-*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err == nil && info.IsDir() && time.Since(info.ModTime()) > 7*24*time.Hour {
+			err = os.RemoveAll(dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type builder struct {

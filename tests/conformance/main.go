@@ -28,6 +28,8 @@ type options struct {
 	runtime  string
 	module   string
 	cache    string
+	suite    string
+	limit    time.Duration
 	expected string
 	results  string
 	page     string
@@ -92,6 +94,8 @@ func runCommand(args []string) (int, error) {
 	set.StringVar(&o.runtime, "runtime", "./rt", "the runtime's binary")
 	set.StringVar(&o.module, "module", "tests/conformance/validator", "the module that pins the programs")
 	set.StringVar(&o.cache, "cache", "", "where the built programs are kept; $XDG_CACHE_HOME/rt-tests without it")
+	set.StringVar(&o.suite, "suite", "", "a directory of the cache to take the built programs from, whatever the module says")
+	set.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one program may take; the longest takes 15 s, by its waits")
 	set.StringVar(&o.expected, "expected", "", "the file of what is expected; without it nothing is judged")
 	set.StringVar(&o.results, "results", "", "write program, test, outcome and reason here")
 	set.StringVar(&o.page, "page", "", "a results page whose column of this runtime must be true")
@@ -133,15 +137,18 @@ func conform(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	suite, err := prepare(ctx, o.module, o.cache)
+	s := suite{o.suite}
+	if o.suite == "" {
+		if s, err = prepare(ctx, o.module, o.cache); err != nil {
+			return err
+		}
+		fmt.Printf("%s: %.0f s\n", s.dir, time.Since(began).Seconds())
+	}
+	g, err := newGround(s, runtime)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("built after %.0f s\n", time.Since(began).Seconds())
-	g, err := newGround(suite, runtime)
-	if err != nil {
-		return err
-	}
+	g.limit = o.limit
 	results, err := g.runAll(ctx, only, o.atOnce, expected)
 	err = errors.Join(err, g.close())
 	if err != nil {

@@ -19,9 +19,6 @@ import (
 	"rt/tests/harness/hierarchy"
 )
 
-// limit is how long one program may take; the longest takes 15 s by its waits.
-const limit = 2 * time.Minute
-
 // prefix begins the names of our cgroups; then come our pid and the program.
 const prefix = "rt-conformance-"
 
@@ -61,7 +58,8 @@ type ground struct {
 	runtime string
 	cgroups hierarchy.Set
 	temp    string
-	mounted string // a hierarchy of ours
+	limit   time.Duration // of one program
+	mounted string        // a hierarchy of ours
 }
 
 // newGround looks at the host. It is called in a mount namespace of our own.
@@ -234,7 +232,7 @@ func rank(name string) int {
 
 // run runs one program in a cell of its own.
 func (g *ground) run(ctx context.Context, name string, expected *expectations) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
 	r := result{program: name}
 	if expected != nil {
@@ -265,7 +263,7 @@ func (g *ground) run(ctx context.Context, name string, expected *expectations) (
 	case code == lost:
 		return r, fmt.Errorf("%s: no cell for it: %s", name, r.stderr)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		r.errors = append(r.errors, "did not end in "+limit.String())
+		r.errors = append(r.errors, "did not end in "+g.limit.String())
 	case ctx.Err() != nil:
 		return r, ctx.Err()
 	case code != 0:

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestCgroupsOf(t *testing.T) {
@@ -40,5 +41,27 @@ func TestCorrection(t *testing.T) {
 	c.edits = append(c.edits, [2]string{"window", "door"})
 	if err := c.apply(dir, out); err == nil {
 		t.Error("what is not there is corrected")
+	}
+}
+
+func TestPrune(t *testing.T) {
+	cache := t.TempDir()
+	old := time.Now().Add(-8 * 24 * time.Hour)
+	for _, name := range []string{"conformance-used", "conformance-old", "others-old"} {
+		if err := os.Mkdir(filepath.Join(cache, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if name != "conformance-used" {
+			if err := os.Chtimes(filepath.Join(cache, name), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := prune(cache); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(cache, "*"))
+	if err != nil || len(left) != 2 || exists(filepath.Join(cache, "conformance-old")) {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
