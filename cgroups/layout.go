@@ -111,6 +111,11 @@ func parseLayout(own, mountinfo string) *Layout {
 		if i < 0 {
 			continue
 		}
+		// Of several, the one that shows our own cgroup: with a cgroup namespace,
+		// another may have its root outside ("/..", cgroup_namespaces(7)).
+		if shows := slices.IndexFunc(mounts, func(c cgroupMount) bool { return c.carries(f[1]) && c.shows(f[2]) }); shows >= 0 {
+			i = shows
+		}
 		h := Hierarchy{Name: path.Base(mounts[i].point), Mountpoint: mounts[i].point, OwnPath: below(mounts[i].root, f[2])}
 		if f[1] == "" {
 			h.V2 = true
@@ -150,6 +155,11 @@ func (c cgroupMount) carries(list string) bool {
 	}
 	first, _, _ := strings.Cut(list, ",")
 	return slices.Contains(c.options, first)
+}
+
+// shows tells whether a cgroup is on or below the mount's root.
+func (c cgroupMount) shows(own string) bool {
+	return c.root == "/" || own == c.root || strings.HasPrefix(own, c.root+"/")
 }
 
 // cgroupMounts returns the cgroup mounts that a path can reach. A mount that

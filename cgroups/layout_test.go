@@ -53,6 +53,15 @@ func TestParseLayout(t *testing.T) {
 31 30 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
 35 40 0:33 / /sys rw - tmpfs none rw
 `, &Layout{Mode: "v1"}},
+		{"two mounts, one from outside of the cgroup namespace", "1:pids:/\n0::/a\n",
+			`31 30 0:28 /.. /mnt/outside rw - cgroup cgroup rw,pids
+32 30 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+33 30 0:29 /b /mnt/b rw - cgroup2 cgroup2 rw
+34 30 0:29 /a /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+`, &Layout{Mode: "hybrid", Unified: "/sys/fs/cgroup/unified", Hierarchies: []Hierarchy{
+				{Name: "pids", Controllers: []string{"pids"}, Options: "pids", Mountpoint: "/sys/fs/cgroup/pids", OwnPath: "/"},
+				{Name: "unified", Mountpoint: "/sys/fs/cgroup/unified", OwnPath: "/", V2: true},
+			}}},
 		{"nothing", "0::/\n", "", &Layout{Mode: "v1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
