@@ -64,19 +64,16 @@ type ground struct {
 
 // newGround looks at the host. It is called in a mount namespace of our own.
 func newGround(s suite, path string) (*ground, error) {
-	temp, err := os.MkdirTemp("", prefix)
-	if err != nil {
+	temp := filepath.Join(os.TempDir(), fmt.Sprint(prefix, os.Getpid()))
+	if err := os.Mkdir(temp, 0o755); err != nil {
 		return nil, err
 	}
 	g := &ground{suite: s, runtime: path, temp: temp}
-	// Containers with a user namespace pass through here to their root.
-	if err := os.Chmod(temp, 0o755); err != nil {
-		return nil, errors.Join(err, g.close())
+	err := g.mountNetwork()
+	if err == nil {
+		g.cgroups, err = hierarchy.Mounted()
 	}
-	if err := g.mountNetwork(); err != nil {
-		return nil, errors.Join(err, g.close())
-	}
-	if g.cgroups, err = hierarchy.Mounted(); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, g.close())
 	}
 	// crun of Debian 12 cannot take a unified hierarchy beside v1.
@@ -151,22 +148,37 @@ func cgroupsOf(table, controller string) int {
 
 func (g *ground) close() error { return errors.Join(g.unmountNetwork(), os.RemoveAll(g.temp)) }
 
-// sweep removes the cgroups of runs that were killed.
+// sweep removes the cgroups and directories of runs that were killed.
 func (g *ground) sweep() error {
 	names, err := g.cgroups.Names(prefix)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		var pid int
-		if _, err := fmt.Sscanf(name, prefix+"%d", &pid); err != nil || syscall.Kill(pid, 0) == nil {
-			continue
-		}
-		if err := g.cgroups.Remove(name); err != nil {
-			return fmt.Errorf("what an earlier run left: %w", err)
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		if gone(filepath.Base(dir)) {
+			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}
+	for _, name := range names {
+		if gone(name) {
+			err = errors.Join(err, g.cgroups.Remove(name))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("what an earlier run left: %w", err)
+	}
 	return nil
+}
+
+// gone tells whether something is named after a process that is no more.
+func gone(name string) bool {
+	var pid int
+	_, err := fmt.Sscanf(name, prefix+"%d", &pid)
+	return err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }
 
 // runAll runs the programs that match, some at a time. One that is not good is
@@ -199,6 +211,9 @@ func (g *ground) runAll(ctx context.Context, only *regexp.Regexp, atOnce int, ex
 	}
 	close(work)
 	workers.Wait()
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for i, r := range results {
