@@ -123,7 +123,9 @@ func page(columns []column, reasons *expectations, compat string) string {
 	b.WriteString("\n## What is not everywhere\n\n" +
 		"Where these programs do not find what they need, they are run and not judged.\n\n")
 	needsTable(&b, reasons)
-	b.WriteString("\n## runc's own suite\n\n" + compatBegin + compat + compatEnd)
+	if compat != "" {
+		b.WriteString("\n## runc's own suite\n\n" + compatBegin + compat + compatEnd)
+	}
 	return b.String()
 }
 

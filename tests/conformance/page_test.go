@@ -41,6 +41,18 @@ func exampleCompat(t *testing.T) string {
 	return part
 }
 
+// A failure of rt without a reason is no page.
+func TestCompatWithoutReason(t *testing.T) {
+	expected := filepath.Join(t.TempDir(), "expected")
+	if err := os.WriteFile(expected, []byte("host\tcreate\tmakes two\tskip\tno\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := compatPart([]column{{"rt", mustSheet(t, "create\tmakes two\tnot ok\tx\n")}}, expected)
+	if err == nil || !strings.Contains(err.Error(), "no reason is listed") {
+		t.Error(err)
+	}
+}
+
 func TestPage(t *testing.T) {
 	e, err := readExpectations(exampleExpected)
 	if err != nil {
