@@ -283,14 +283,20 @@ func hasExecFds(p *play) { p.exec("6") }
 
 func (p *play) exec(fds string) {
 	p.t.Helper()
-	p.execPid = p.pidIn("EXECPID")
-	if own, init := link(p.t, fmt.Sprintf("/proc/%d/ns/pid", p.execPid)), link(p.t, fmt.Sprintf("/proc/%d/ns/pid", p.c.Status().Pid)); own != init {
-		p.t.Errorf("the process is in %s, not in %s", own, init)
-	}
+	isInside(p)
 	path := filepath.Join(p.c.Rootfs, "fds.exec")
 	awaitFileText(p.t, path, fds+"\n")
 	if err := os.Remove(path); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// isInside: the process of the pid file is in the container.
+func isInside(p *play) {
+	p.t.Helper()
+	p.execPid = p.pidIn("EXECPID")
+	if own, init := link(p.t, fmt.Sprintf("/proc/%d/ns/pid", p.execPid)), link(p.t, fmt.Sprintf("/proc/%d/ns/pid", p.c.Status().Pid)); own != init {
+		p.t.Errorf("the process is in %s, not in %s", own, init)
 	}
 }
 

@@ -11,7 +11,7 @@ import "testing"
 //	$TTY $PIDFD                   sockets that a terminal, or a pidfd, is sent to
 //
 // The words come from go-runc, containerd's shim, dockerd, BuildKit, conmon,
-// Podman, buildah and CRI-O themselves.
+// conmon-rs, Podman, buildah and CRI-O themselves.
 func TestContract(t *testing.T) {
 	for _, client := range clients() {
 		t.Run(client.name, func(t *testing.T) {
@@ -183,6 +183,14 @@ func clients() []client {
 			{argv: "kill -a $ID 9"},
 			{argv: "checkpoint --file-locks --image-path /i --work-path /w --leave-running $ID", code: 1, err: noCheckpoint},
 			{argv: "delete --force $ID"},
+			{argv: "delete --force $ID"},
+		}},
+		{name: "conmon-rs", env: nil, fds: 6, global: "--root=$ROOT ", calls: []call{
+			{argv: "create --bundle $BUNDLE --pid-file $PID $ID", then: isCreated},
+			{argv: "start $ID", then: isUp},
+			{argv: "exec -d --pid-file=$EXECPID $ID sleep 1000", then: isInside},
+			{argv: "exec -d --console-socket=$TTY --tty --pid-file=$EXECPID $ID tty", then: hasExecTerminal},
+			{argv: "exec -d --pid-file=$BADPID $ID nowhere", code: 255, err: `exec: "nowhere": executable file not found in \$PATH`, then: noPid},
 			{argv: "delete --force $ID"},
 		}},
 		{name: "buildah", env: path, fds: 3, ownRoot: true, calls: []call{
