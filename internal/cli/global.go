@@ -29,6 +29,7 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "have `WHO` make the cgroups: cgroupfs (the default), systemd or disabled"},
 		&cli.StringFlag{Name: "rootless", Value: "auto",
 			Usage: "go on where cgroups may not be changed: `WHEN` is true, false or auto"},
+		&cli.StringFlag{Name: "criu", Usage: "accepted for old clients; rt does not make checkpoints", Hidden: true},
 	}
 }
 

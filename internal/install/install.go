@@ -170,6 +170,8 @@ func (c *Change) planEdit(kind editor, o Options) error {
 		base, c.drop = backup, c.Path+backupSuffix
 	case backup == nil && derived(kind, nil, c.Old, o.Binary):
 		base = nil // made by an install
+	case backup != nil:
+		c.Notes = append(c.Notes, c.Path+" has been changed since rt was put in; "+c.Path+backupSuffix+" stays as it is.")
 	}
 	c.New, err = kind.unset(base)
 	return err

@@ -205,8 +205,12 @@ func TestEditedMeanwhile(t *testing.T) {
 	}
 	makeFile(t, file, strings.Replace(string(data), `"debug": true`, `"debug": false, "ipv6": true`, 1))
 	o.Uninstall, o.Default = true, false
-	if err := plan(t, "docker", o).Write(); err != nil {
+	change := plan(t, "docker", o)
+	if err := change.Write(); err != nil {
 		t.Fatal(err)
+	}
+	if len(change.Notes) != 1 || !strings.Contains(change.Notes[0], "daemon.json.before-rt stays") {
+		t.Errorf("notes %q", change.Notes)
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != "{\n  \"debug\": false, \"ipv6\": true\n}\n" {
 		t.Errorf("%q, %v", got, err)

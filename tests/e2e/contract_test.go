@@ -126,6 +126,8 @@ func clients() []client {
 			{argv: "state $ID", code: 1, err: "does not exist"},
 			{argv: "delete --force $ID"},
 			{argv: "kill $ID 9", code: 1, err: "does not exist"},
+			// containerd 1 with a criu_path.
+			{argv: "--root $ROOT --log $LOG --log-format json --criu /usr/sbin/criu --systemd-cgroup delete --force $ID", bare: true},
 		}},
 		{name: "dockerd", env: path, calls: []call{
 			{argv: "--version", out: `\w+ version [^\n]+\ncommit: [^\n]+\n(?s).*`},
