@@ -9,9 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const worldEnv = "RT_TEST_WORLD"
@@ -20,18 +24,41 @@ const worldEnv = "RT_TEST_WORLD"
 // whatever a broken runtime leaves (processes, mounts) ends with the tests.
 // Orphans are reaped by a small init, as on a real host. TestMain passes its
 // result to os.Exit. Without root the tests run where they are, and skip.
-func Main(m *testing.M) int {
+func Main(m *testing.M) int { return World{Inside: worldMounts}.Main(m) }
+
+// World is what tests get for themselves. The program executes itself twice:
+// as the init of its namespaces, and below that as the tests.
+type World struct {
+	Flags uintptr // namespaces beside pid and mount, as CLONE_NEW… flags
+
+	// Outside, where it is given, runs in the host's namespaces before init
+	// starts. It returns variables and files for init and the tests (the first
+	// file is fd 3) and what to do when both have ended.
+	Outside func() (env []string, files []*os.File, done func() error, err error)
+	// Inside runs in init, on the thread that starts the tests: what that
+	// thread unshares is theirs.
+	Inside func() error
+	// Left, where it is given, runs in init when the tests have ended and names
+	// what they left behind; what is still there after a moment is a failure.
+	Left func() []string
+}
+
+// Main runs m's tests in w. TestMain passes its result to os.Exit.
+func (w World) Main(m *testing.M) int {
 	switch os.Getenv(worldEnv) {
 	case "":
 		if os.Getuid() != 0 {
 			return runTests(m)
 		}
-		return enterWorld()
+		return w.enter()
 	case "init":
-		return worldInit()
+		return w.init()
 	}
 	return runTests(m)
 }
+
+// InWorld tells whether this is the process that runs the tests, in its world.
+func InWorld() bool { return os.Getenv(worldEnv) == "test" }
 
 func runTests(m *testing.M) int {
 	defer func() {
@@ -42,16 +69,41 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-func enterWorld() int {
+func (w World) enter() (code int) {
 	runtime.LockOSThread() // Pdeathsig is about the thread
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), worldEnv+"=init")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | w.Flags,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	err := cmd.Run()
+	if w.Outside != nil {
+		env, files, done, err := w.Outside()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "harness:", err)
+			return 1
+		}
+		cmd.Env, cmd.ExtraFiles = append(cmd.Env, env...), files
+		defer func() {
+			if err := done(); err != nil {
+				fmt.Fprintln(os.Stderr, "harness:", err)
+				code = 1
+			}
+		}()
+	}
+	err := cmd.Start()
+	if err == nil {
+		if w.Outside != nil { // an interrupted run must clean up too
+			stop := make(chan os.Signal, 1)
+			signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+			go func() {
+				<-stop
+				_ = cmd.Process.Kill()
+			}()
+		}
+		err = cmd.Wait()
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -63,19 +115,53 @@ func enterWorld() int {
 	return 1
 }
 
-func worldInit() int {
-	if err := worldMounts(); err != nil {
+func (w World) init() int {
+	runtime.LockOSThread()
+	if err := w.Inside(); err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return 1
 	}
 	if err := os.Setenv(worldEnv, "test"); err != nil {
 		return 1
 	}
-	child, err := os.StartProcess("/proc/self/exe", os.Args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	for fd := uintptr(3); inherited(fd); fd++ {
+		files = append(files, os.NewFile(fd, "inherited"))
+	}
+	child, err := os.StartProcess("/proc/self/exe", os.Args, &os.ProcAttr{Files: files})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return 1
 	}
+	code := reap(child.Pid)
+	if w.Left == nil {
+		return code
+	}
+	var left []string
+	for end := time.Now().Add(Slow(5 * time.Second)); ; time.Sleep(50 * time.Millisecond) {
+		for pid := 1; pid > 0; {
+			pid, _ = syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+		}
+		if left = w.Left(); len(left) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	for _, what := range left {
+		fmt.Fprintln(os.Stderr, "left behind:", what)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// inherited tells whether fd came from the caller: Go's own are close-on-exec.
+func inherited(fd uintptr) bool {
+	flags, err := unix.FcntlInt(fd, unix.F_GETFD, 0)
+	return err == nil && flags&unix.FD_CLOEXEC == 0
+}
+
+// reap waits for all children until process main has ended and returns its
+// status as a shell would.
+func reap(main int) int {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
@@ -86,7 +172,7 @@ func worldInit() int {
 			fmt.Fprintln(os.Stderr, "harness: wait:", err)
 			return 1
 		}
-		if pid != child.Pid {
+		if pid != main {
 			continue
 		}
 		if status.Signaled() {
