@@ -80,9 +80,25 @@ func (r *Runtime) Start(id string) error {
 	conn := wire.Conn{Fd: fd}
 	defer conn.Close()
 	if err := c.start(conn); err != nil {
+		c.untilReaped()
 		return err
 	}
 	return c.waitReady()
+}
+
+// reapTime is how long a failed start waits for init's parent.
+const reapTime = 2 * time.Second
+
+// untilReaped waits until the init of a start that failed is dead and its
+// parent has taken its status. A client that is told of the failure asks its
+// shim next, and containerd does not remove a task that the shim has as created
+// still: the shim and the cgroup would stay for ever.
+func (c *container) untilReaped() {
+	for end := time.Now().Add(reapTime); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if p, err := state.Identify(c.rec.Init.Pid); err != nil || p.Start != c.rec.Init.Start {
+			return
+		}
+	}
 }
 
 // waitReady waits, without the lock, until a service that can notify is up.

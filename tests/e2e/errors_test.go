@@ -3,12 +3,15 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 	"rt/tests/harness"
 )
 
@@ -74,6 +77,49 @@ func TestExecFailures(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A start that fails returns when init's parent, here this process, knows of
+// its end: a shim that does not yet would keep the container as created.
+func TestFailedStartIsReaped(t *testing.T) {
+	c := harness.New(t, harness.Spec("/x"))
+	c.Runtime.Only(t, "its start does not see the failure")
+	c.Write("x", "\x01\x02\x03\x04 no program", 0o755)
+	subreaper := func(on uintptr) {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, on, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	subreaper(1)
+	defer subreaper(0)
+	c.Create()
+	init := c.Status().Pid
+	start := c.Command("start", c.ID)
+	if err := start.Start(); err != nil {
+		t.Fatal(err)
+	}
+	status := func(pid int) byte {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return 0
+		}
+		return data[bytes.LastIndexByte(data, ')')+2]
+	}
+	for end := time.Now().Add(harness.Slow(10 * time.Second)); status(init) != 'Z'; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("init does not end")
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	if s := status(start.Process.Pid); s == 'Z' || s == 0 {
+		t.Error("start has ended before init was reaped")
+	}
+	if _, err := unix.Wait4(init, nil, 0, nil); err != nil {
+		t.Error(err)
+	}
+	if err := start.Wait(); err == nil {
+		t.Error("a failure wanted")
 	}
 }
 

@@ -126,6 +126,17 @@ func (x *Terminal) Expect(text string) {
 	}
 }
 
+// Soon tells whether text comes within a second.
+func (x *Terminal) Soon(text string) bool {
+	for range 50 {
+		if strings.Contains(x.Text(), text) {
+			return true
+		}
+		time.Sleep(harness.Slow(20 * time.Millisecond))
+	}
+	return false
+}
+
 // Resize changes the terminal's size, and the program is told.
 func (x *Terminal) Resize(columns, rows uint16) {
 	x.t.Helper()

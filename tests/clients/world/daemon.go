@@ -51,7 +51,8 @@ type Process struct {
 var daemons atomic.Int64
 
 // Daemon starts s, waits until s.Ready says nil, and stops it when the test
-// ends. If that failed, the end of the daemon's log is printed.
+// ends. If that failed, the end of the daemon's log is printed; the whole goes
+// to the directory $RT_CLIENT_LOGS, where that is given.
 func Daemon(t testing.TB, s Service) *Process {
 	t.Helper()
 	path := filepath.Join(Dir(), fmt.Sprintf("%s-%d.log", s.Name, daemons.Add(1)))
@@ -64,6 +65,11 @@ func Daemon(t testing.TB, s Service) *Process {
 		p.Stop()
 		if t.Failed() {
 			t.Logf("the end of the log of %s:\n%s", s.Name, tail(p.Log(), 60))
+		}
+		if dir := os.Getenv("RT_CLIENT_LOGS"); dir != "" {
+			if err := os.WriteFile(filepath.Join(dir, filepath.Base(path)), []byte(p.Log()), 0o644); err != nil {
+				t.Error(err)
+			}
 		}
 		log.Close()
 	})

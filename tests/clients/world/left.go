@@ -75,7 +75,7 @@ func (s Snapshot) Check(t testing.TB, allowed ...string) {
 	}
 }
 
-// mounts are the mount points with what is mounted there; ids differ each time.
+// mounts are what is mounted, and where; ids differ each time.
 func mounts() []string {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -86,7 +86,7 @@ func mounts() []string {
 		left, right, _ := strings.Cut(line, " - ")
 		if f := strings.Fields(left); len(f) > 4 {
 			fstype, _, _ := strings.Cut(right, " ")
-			found = append(found, "mount "+f[4]+" "+fstype)
+			found = append(found, "mount "+fstype+" "+f[4])
 		}
 	}
 	return found
@@ -127,13 +127,13 @@ func left() []string {
 	allowed, _ := os.ReadFile(filepath.Join(dir, allowFile))
 	texts := strings.Fields(string(allowed))
 	return slices.DeleteFunc(Snapshot(strings.Split(string(base), "\n")).Since(), func(line string) bool {
-		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.HasSuffix(line, text) })
 	})
 }
 
 const allowFile = "allow"
 
-// Allow passes over lines with text in them when the world is looked through
+// Allow passes over lines that end with text when the world is looked through
 // at its end: for what a daemon leaves by design. text has no blanks.
 func Allow(t testing.TB, text string) {
 	t.Helper()

@@ -80,7 +80,7 @@ func TestSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Join(before.Since(), "\n")
-	for _, want := range []string{"cgroup " + cgroup, "mount " + dir, "sleep 1000", "state directory /run/runc/left", "network namespace /run/docker/netns/left"} {
+	for _, want := range []string{"cgroup " + cgroup, "mount tmpfs " + dir, "sleep 1000", "state directory /run/runc/left", "network namespace /run/docker/netns/left"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
