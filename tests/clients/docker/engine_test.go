@@ -103,8 +103,8 @@ func (e *engine) startDockerd(t *testing.T, p programs, runtime, dir, run string
 	t.Helper()
 	// What dockerd itself does not remove.
 	world.Allow(t, e.run+"/netns/default")
-	world.Allow(t, "/docker")
-	world.Allow(t, "/docker/buildkit")
+	world.Allow(t, "/docker$")
+	world.Allow(t, "/docker/buildkit$")
 	argv := append([]string{
 		p.dockerd, "--containerd", run + "/containerd.sock", "--data-root", e.data, "--exec-root", e.run,
 		"--pidfile", run + "/docker.pid", "--host", e.host, "--storage-driver", "overlay2", "--group", "root",

@@ -13,7 +13,8 @@ import (
 // hog is a container that was killed for want of memory.
 func hog(t *testing.T, e *engine) string {
 	t.Helper()
-	name := e.up(t, "-m", "32m", "--memory-swap", "32m", "busybox", "sh", "-c", "x=a; while :; do x=$x$x; done")
+	name := e.up(t, "-m", "32m", "--memory-swap", "32m", "busybox", "sh", "-c", "while [ ! -e /go ]; do sleep 0.1; done; x=a; while :; do x=$x$x; done")
+	e.ok(t, "exec", name, "touch", "/go") // the engine watches from the start's end on
 	equal(t, "exit status", e.ok(t, "wait", name), "137")
 	return name
 }

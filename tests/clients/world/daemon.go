@@ -151,7 +151,7 @@ func tail(text string, lines int) string {
 // says what it waited for.
 func Until(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(harness.Slow(30 * time.Second)); !f(); time.Sleep(30 * time.Millisecond) {
+	for end := time.Now().Add(harness.Slow(30 * time.Second)); !f(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain waited for: %s", what)
 		}
