@@ -11,6 +11,7 @@ package docker
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"rt/tests/clients/world"
@@ -37,13 +38,11 @@ func TestDebian(t *testing.T) {
 	e := debian(t, "debian")
 	e.load(t)
 	t.Run("list", func(t *testing.T) {
-		for _, list := range lists() {
-			for _, c := range list {
-				t.Run(c.name, func(t *testing.T) {
-					t.Parallel()
-					c.run(t, e)
-				})
-			}
+		for _, c := range slices.Concat(lists()...) {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, e)
+			})
 		}
 	})
 	for _, c := range aloneChecks() {

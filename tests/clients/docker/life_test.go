@@ -123,7 +123,7 @@ func lifeChecks() []check {
 		}},
 		{"rm/running", func(t *testing.T, e *engine) {
 			name := e.sleeper(t)
-			e.fails(t, 1, []string{"You cannot remove a running container"}, "rm", name)
+			e.fails(t, 1, []string{"running"}, "rm", name)
 			e.ok(t, "rm", "-f", name)
 			e.fails(t, 1, nil, "inspect", name)
 		}},

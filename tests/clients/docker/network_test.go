@@ -58,7 +58,7 @@ func networkChecks() []check {
 			equal(t, "from the host", fetchHere(t, ip), "page of "+name)
 		}},
 		{"net/published-port", func(t *testing.T, e *engine) {
-			name := e.web(t, "-p", "80", "-p", "127.0.0.1::80")
+			name := e.web(t, "-p", "80", "-p", "127.0.0.1:18080:80")
 			ports := strings.Fields(e.ok(t, "port", name, "80"))
 			if len(ports) < 2 {
 				t.Fatalf("ports %v", ports)

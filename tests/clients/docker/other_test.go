@@ -3,7 +3,6 @@
 package docker
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,34 +10,45 @@ import (
 	"rt/tests/clients/world"
 )
 
-// With --userns-remap every container has a user namespace: its root is
-// somebody without rights on the host.
-func TestUserNamespaceRemap(t *testing.T) {
-	// The world's own files: the tests have an overlay on /etc.
+// remapUser makes the user of --userns-remap, in the world's own files: the
+// tests have an overlay on /etc.
+func remapUser(t *testing.T) string {
+	t.Helper()
 	for file, line := range map[string]string{
 		"/etc/passwd": "rtremap:x:4242:4242::/:/bin/false", "/etc/group": "rtremap:x:4242:",
 		"/etc/subuid": "rtremap:200000:65536", "/etc/subgid": "rtremap:200000:65536",
 	} {
-		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
+		data, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
-		if _, err := fmt.Fprintln(f, line); err != nil {
+		if strings.Contains(string(data), line) {
+			continue
+		}
+		if err := os.WriteFile(file, append(data, line+"\n"...), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		f.Close()
 	}
-	e := debian(t, "remap", "--userns-remap", "rtremap", "--bip", "172.30.0.1/24")
+	return "rtremap"
+}
+
+// remapIDs: root of the container is somebody else on the host.
+func remapIDs(t *testing.T, e *engine) {
+	equal(t, "map", strings.Join(strings.Fields(e.sh(t, "cat /proc/self/uid_map /proc/self/gid_map")), " "), "0 200000 65536 0 200000 65536")
+	equal(t, "root", e.sh(t, "id -u; stat -c %u /etc /proc/1"), "0\n0\n0")
+	name := e.sleeper(t)
+	equal(t, "on the host", strings.TrimSpace(world.Command(t, "stat", "-c", "%u", "/proc/"+e.inspect(t, name, "{{.State.Pid}}")).Stdout), "200000")
+	equal(t, "exec", e.ok(t, "exec", name, "sh", "-c", "id -u; readlink /proc/self/ns/user"), "0\n"+e.ok(t, "exec", name, "readlink", "/proc/1/ns/user"))
+	equal(t, "exec as a user", e.ok(t, "exec", "-u", "65534", name, "id", "-u"), "65534")
+}
+
+// With --userns-remap every container has a user namespace: its root is
+// somebody without rights on the host.
+func TestUserNamespaceRemap(t *testing.T) {
+	e := debian(t, "remap", "--userns-remap", remapUser(t), "--bip", "172.30.0.1/24")
 	e.ok(t, "import", world.Busybox(t), "busybox")
 	for _, c := range []check{
-		{"ids", func(t *testing.T, e *engine) {
-			equal(t, "map", strings.Join(strings.Fields(e.sh(t, "cat /proc/self/uid_map /proc/self/gid_map")), " "), "0 200000 65536 0 200000 65536")
-			equal(t, "root", e.sh(t, "id -u; stat -c %u /etc /proc/1"), "0\n0\n0")
-			name := e.sleeper(t)
-			equal(t, "on the host", strings.TrimSpace(world.Command(t, "stat", "-c", "%u", "/proc/"+e.inspect(t, name, "{{.State.Pid}}")).Stdout), "200000")
-			equal(t, "exec", e.ok(t, "exec", name, "sh", "-c", "id -u; readlink /proc/self/ns/user"), "0\n"+e.ok(t, "exec", name, "readlink", "/proc/1/ns/user"))
-			equal(t, "exec as a user", e.ok(t, "exec", "-u", "65534", name, "id", "-u"), "65534")
-		}},
+		{"ids", remapIDs},
 		{"binds", func(t *testing.T, e *engine) {
 			dir := t.TempDir()
 			if err := os.WriteFile(dir+"/file", []byte("x"), 0o600); err != nil {
