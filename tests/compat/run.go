@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// testLimit is what one test may take, over ten times what the slowest does
+// (bats has a limit of its own, but the process that counts would be waited
+// for by the tests that wait for all of theirs). The guest is slower.
+const testLimit = 90 * time.Second
+
+// run is one run of the suite.
+type run struct {
+	o        options
+	g        ground
+	expected exceptions
+	dir      string // for temporary files, and the copy of the runtime
+	cgroups  []hierarchy
+	env      []string
+
+	mu      sync.Mutex
+	results []result
+	wrong   []string
+}
+
+func newRun(o options, g ground, expected exceptions) (*run, error) {
+	r := &run{o: o, g: g, expected: expected}
+	if o.world == "host" {
+		mountinfo, err := os.ReadFile("/proc/self/mountinfo")
+		if err != nil {
+			return nil, err
+		}
+		own, err := os.ReadFile("/proc/self/cgroup")
+		if err != nil {
+			return nil, err
+		}
+		r.cgroups = hierarchies(string(mountinfo), string(own))
+	}
+	dir, err := os.MkdirTemp("", "rt-compat-")
+	if err != nil {
+		return nil, err
+	}
+	r.dir = dir
+	// User namespaces of the tests look at what is below it.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return nil, err
+	}
+	// A copy: the help texts have the program's name in them, and what a
+	// container has open is looked at.
+	program, err := os.ReadFile(o.runtime)
+	if err != nil {
+		return nil, err
+	}
+	return r, os.WriteFile(filepath.Join(dir, "runc"), program, 0o755)
+}
+
+func (r *run) end() { _ = os.RemoveAll(r.dir) }
+
+// all runs the files, some at a time, and what failed against expectation
+// once more, alone: the suite has races of its own (a socket that is used
+// before it listens), which a busy machine loses.
+func (r *run) all(files []string) error {
+	queue := make(chan string)
+	var workers sync.WaitGroup
+	var errs []error
+	for range max(r.o.parallel, 1) {
+		workers.Go(func() {
+			for file := range queue {
+				err := r.file(file)
+				r.mu.Lock()
+				errs = append(errs, err)
+				r.mu.Unlock()
+			}
+		})
+	}
+	for _, file := range files {
+		queue <- file
+	}
+	close(queue)
+	workers.Wait()
+	return errors.Join(append(errs, r.again())...)
+}
+
+// file runs one file of the suite.
+func (r *run) file(name string) error {
+	text, err := os.ReadFile(filepath.Join(r.g.suite(), name+".bats"))
+	if err != nil {
+		return err
+	}
+	chosen, err := regexp.Compile(r.o.run)
+	if err != nil {
+		return err
+	}
+	names := slices.DeleteFunc(declared(string(text)), func(test string) bool { return !chosen.MatchString(test) })
+	if len(names) == 0 {
+		return nil
+	}
+	began := time.Now()
+	results := r.tests(name, names)
+	counts := map[outcome]int{}
+	for _, result := range results {
+		counts[result.outcome]++
+	}
+	fmt.Printf("%-26s %3d ok %3d not ok %3d skip %6.1f s\n", name, counts[passed], counts[failed], counts[skipped], time.Since(began).Seconds())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results = append(r.results, results...)
+	return nil
+}
+
+// tests runs these tests of a file, each run in a world of its own. A test
+// that does not end takes its world with it: the ones after it get a new one.
+func (r *run) tests(suite string, names []string) []result {
+	var results []result
+	for len(names) > 0 {
+		out, err := r.bats(suite, names)
+		t := parse(suite, out)
+		results = append(results, t.results...)
+		rest := t.without(names)
+		if len(rest) == 0 {
+			break
+		}
+		results = append(results, result{suite: suite, name: rest[0], outcome: failed, reason: fmt.Sprintf("did not end: %v", err), output: t.loose})
+		names = rest[1:]
+	}
+	return results
+}
+
+// again runs what failed against expectation once more. What passes now is
+// named, and passes.
+func (r *run) again() error {
+	if r.o.expected == "" {
+		return nil
+	}
+	for i, old := range r.results {
+		if wrong := r.expected.judge(old); wrong == "" || old.outcome != failed {
+			continue
+		}
+		for _, new := range r.tests(old.suite, []string{old.name}) {
+			fmt.Printf("once more, alone: %s: %s: %s\n", new.suite, new.name, new.outcome)
+			r.results[i] = new
+		}
+	}
+	return nil
+}
+
+// bats runs bats for these tests of a file and returns what it writes.
+func (r *run) bats(suite string, names []string) (out string, err error) {
+	tmp, err := os.MkdirTemp(r.dir, suite+"-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	if err := os.Chmod(tmp, 0o1777); err != nil {
+		return "", err
+	}
+	j := job{
+		Args: []string{r.g.bats(), "--tap", "--timing", "--filter", filter(names), filepath.Join(r.g.suite(), suite+".bats")},
+		Dir:  r.g.suite(),
+		Tmp:  tmp,
+		Env: append([]string{
+			"PATH=" + r.g.bin() + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=vt100", "LC_ALL=C",
+			"TMPDIR=" + tmp, "RUNC=" + filepath.Join(r.dir, "runc"),
+		}, r.env...),
+		Name:    fmt.Sprintf("rt-compat-%d-%s", os.Getpid(), suite),
+		Cgroups: r.cgroups,
+		Bare:    r.o.world != "host",
+	}
+	for _, h := range j.Cgroups {
+		defer func() { err = errors.Join(err, h.remove(j.Name)) }()
+		if err := h.make(j.Name, suite == "update"); err != nil {
+			return "", err
+		}
+	}
+	return r.command(j)
+}
+
+func (r *run) command(j job) (string, error) {
+	var out listener
+	cmd, err := j.start(&out, &out)
+	if err != nil {
+		return "", err
+	}
+	out.late = time.AfterFunc(testLimit, func() { _ = cmd.Process.Kill() })
+	err = cmd.Wait()
+	if !out.late.Stop() {
+		err = fmt.Errorf("nothing for %v", testLimit)
+	}
+	return out.text.String(), err
+}
+
+// listener keeps what it hears and puts off being late whenever a test ends.
+type listener struct {
+	text bytes.Buffer
+	late *time.Timer
+}
+
+func (l *listener) Write(data []byte) (int, error) {
+	if l.late != nil && bytes.Contains(data, []byte("ok ")) {
+		l.late.Reset(testLimit)
+	}
+	return l.text.Write(data)
+}
+
+// report prints what is wrong and the sum, and writes the results.
+func (r *run) report(took time.Duration) (int, error) {
+	sort.SliceStable(r.results, func(i, j int) bool { return r.results[i].suite < r.results[j].suite })
+	counts := map[outcome]int{}
+	var table strings.Builder
+	for _, t := range r.results {
+		counts[t.outcome]++
+		fmt.Fprintf(&table, "%s\t%s\t%s\t%s\n", t.suite, t.name, t.outcome, strings.ReplaceAll(t.reason, "\t", " "))
+		r.judge(t)
+	}
+	if r.o.results != "" {
+		if err := os.WriteFile(r.o.results, []byte(table.String()), 0o644); err != nil {
+			return 2, err
+		}
+	}
+	if r.o.only == "." && r.o.run == "" {
+		r.wrong = append(r.wrong, r.expected.stale()...)
+	}
+	for _, line := range r.wrong {
+		fmt.Println("wrong:", line)
+	}
+	fmt.Printf("%s in %s: %d ok, %d not ok, %d skipped; %d not as expected; %.0f s\n", filepath.Base(r.o.runtime), r.o.world,
+		counts[passed], counts[failed], counts[skipped], len(r.wrong), took.Seconds())
+	if len(r.wrong) > 0 || counts[passed] == 0 {
+		return 1, nil
+	}
+	return 0, nil
+}
+
+// judge holds a result against what is expected and prints what a failure said.
+func (r *run) judge(t result) {
+	wrong := ""
+	if r.o.expected != "" {
+		wrong = r.expected.judge(t)
+	}
+	if wrong != "" {
+		r.wrong = append(r.wrong, t.suite+": "+t.name+": "+wrong)
+	}
+	if t.outcome == failed && (wrong != "" || r.o.verbose) {
+		fmt.Printf("not ok: %s: %s\n    %s\n", t.suite, t.name, strings.Join(t.output, "\n    "))
+	}
+}
