@@ -26,8 +26,9 @@ TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bs
 BENCH_NEEDS := $(TEST_NEEDS) runc crun hyperfine
 CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
+COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +73,11 @@ conformance-binary:
 	@mkdir -p .bench
 	$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
 
+compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some tests of it
+	@tests/demo/needs.sh $(COMPAT_NEEDS)
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) env "PATH=$$PATH" tests/compat/compat.sh $(COMPAT)
+
 # The tests of PKG as a program for the guest.
 test-binary:
 	@CGO_ENABLED=1 $(GO) test -c -trimpath -buildvcs=false -tags "$(TAGS)" -o "$(BINARY)" \
@@ -108,7 +114,7 @@ lint: ## gofmt, go vet, staticcheck, shellcheck
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	@tests/demo/needs.sh shellcheck
-	shellcheck .ci/run packaging/*.sh tests/demo/*.sh tests/vm/*.sh
+	shellcheck .ci/run packaging/*.sh tests/demo/*.sh tests/vm/*.sh tests/compat/*.sh
 
 fmt: ## gofmt everything
 	gofmt -w $$(find . -name '*.go' -not -path './.*')

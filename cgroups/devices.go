@@ -150,6 +150,8 @@ func deviceRule(d specs.LinuxDeviceCgroup) (rule, error) {
 			r.access |= accWrite
 		case 'm':
 			r.access |= accMknod
+		case 'a':
+			r.access |= accAll
 		default:
 			return r, fmt.Errorf("access %q has other letters than r, w, m", d.Access)
 		}

@@ -79,7 +79,7 @@ func TestFeaturesAreTrue(t *testing.T) {
 	f := Features()
 	check := func(what string, edit func(s *specs.Spec)) {
 		t.Helper()
-		s := spec.Default(false)
+		s := spec.Default(false, true)
 		edit(s)
 		if warnings, err := spec.Validate(s, nil); err != nil || warnings != nil {
 			t.Errorf("%s: %q, %v", what, warnings, err)

@@ -26,6 +26,12 @@ func wantsSELinux(s *specs.Spec) bool {
 // seLinuxEnabled: selinuxfs is mounted (selinux(8)).
 func seLinuxEnabled() bool { return sys.IsSELinuxFS("/sys/fs/selinux") }
 
+// CgroupV2 says that the host has the unified cgroup hierarchy alone.
+func CgroupV2() bool {
+	layout, err := cgroups.Host()
+	return err == nil && layout.Mode == cgroups.ManagerV2
+}
+
 // validationHost gathers what the spec's values are checked against; what the
 // spec does not mention is not looked up.
 func (r *Runtime) validationHost(s *specs.Spec) *spec.Host {

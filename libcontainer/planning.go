@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/cgroups"
 	"rt/libcontainer/fault"
@@ -128,7 +129,11 @@ func (r *Runtime) compileFilter(root string, s *specs.Spec) (_ *plan.Seccomp, no
 	if len(filter.Skipped) > 0 {
 		r.log.Debug("seccomp: system calls unknown to libseccomp " + seccomp.Version() + ": " + strings.Join(filter.Skipped, " "))
 	}
-	r.log.Debug("seccomp filter flags: " + strconv.Itoa(int(filter.Flags)))
+	flags := filter.Flags
+	if filter.Notify {
+		flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER // whoever loads it asks for one
+	}
+	r.log.Debug("seccomp filter flags: " + strconv.FormatUint(uint64(flags), 10))
 	return &plan.Seccomp{BPF: filter.BPF, Flags: filter.Flags, KillsThread: filter.KillsThread, NotifyFd: plan.None}, filter.Notify, nil
 }
 

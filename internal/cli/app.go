@@ -62,8 +62,9 @@ func (a *app) run(args []string) int {
 	}
 	// The package's only way to say how versions are printed; not in a func
 	// init because only this invocation needs it.
-	cli.VersionPrinter = func(*cli.Context) { fmt.Fprintf(a.out, "rt version %s\n", a.build) }
-	u := a.urfave(filepath.Base(args[0]))
+	name := filepath.Base(args[0])
+	cli.VersionPrinter = func(*cli.Context) { fmt.Fprintf(a.out, "%s version %s\n", name, a.build) }
+	u := a.urfave(name)
 	err := u.Run(flagsFirst(u, args))
 	defer a.sink.close()
 	if err != nil {

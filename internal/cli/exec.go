@@ -90,6 +90,9 @@ is status 255.`,
 				a.status = result.Status
 			}
 			if err != nil {
+				if e, ok := asExec(err); ok {
+					err = e
+				}
 				return execFailure{about("exec", o.ID, err)}
 			}
 			return nil

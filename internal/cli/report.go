@@ -10,8 +10,9 @@ package cli
 // Texts hold names that an image, a config.json or a hook has chosen: on stderr
 // nothing in them steers the terminal, see printable. The log quotes by itself.
 //
-// An execve that `run` could not do stands on stderr without a prefix, like a
-// shell's: users of runc compare the line.
+// An execve that was refused is one line, since users of runc count them, and in
+// `run` it has no prefix, like a shell's: they compare it. People, who have a
+// terminal, get the hint all the same.
 
 import (
 	"errors"
@@ -46,7 +47,7 @@ func (s *sink) report(err error) int {
 		text = "rt: " + text
 	}
 	fmt.Fprintln(s.stderr, printable(text))
-	if hint != "" {
+	if hint != "" && (!isExecve(err) || isTerminal(s.stderr)) {
 		fmt.Fprintln(s.stderr, "hint: "+printable(hint))
 	}
 	return exitCode(err)
@@ -86,8 +87,8 @@ func explain(err error) (text, hint string, bare bool) {
 	if errors.As(err, &u) {
 		return u.Error(), u.hint(), false
 	}
-	var e execError
-	return strings.TrimRight(err.Error(), "\n"), fault.Hint(err), errors.As(err, &e)
+	_, bare = err.(execError) //nolint:errorlint // that of run, which adds nothing to it
+	return strings.TrimRight(err.Error(), "\n"), fault.Hint(err), bare
 }
 
 func exitCode(err error) int {
@@ -117,6 +118,12 @@ func asExec(err error) (execError, bool) {
 		}
 	}
 	return execError{}, false
+}
+
+// isExecve: the program was there, and execve refused it.
+func isExecve(err error) bool {
+	_, ok := asExec(err)
+	return ok
 }
 
 // isTerminal is a guess that needs no system call but one: a character device.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"rt/libcontainer"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/spec"
 )
@@ -34,7 +35,7 @@ which the caller is root.`,
 
 // writeSpec writes a new file; it never replaces one.
 func writeSpec(path string, rootless bool) error {
-	data, err := json.MarshalIndent(spec.Default(rootless), "", "\t")
+	data, err := json.MarshalIndent(spec.Default(rootless, libcontainer.CgroupV2()), "", "\t")
 	if err != nil {
 		return fault.New("spec", "", "encode", err)
 	}

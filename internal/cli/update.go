@@ -114,7 +114,7 @@ func limitFlags(r *specs.LinuxResources) []limitFlag {
 		{"memory", "limit memory to `SIZE`", size(&r.Memory.Limit)},
 		{"memory-reservation", "protect memory up to `SIZE` when there is little", size(&r.Memory.Reservation)},
 		{"memory-swap", "limit memory and swap together to `SIZE`", size(&r.Memory.Swap)},
-		{"pids-limit", "allow `NUMBER` processes and threads; -1 is no limit", signed(&r.Pids.Limit)},
+		{"pids-limit", "allow `NUMBER` processes and threads; -1 is no limit", atLeastOne(&r.Pids.Limit)},
 		{"kernel-memory", "", nil},
 		{"kernel-memory-tcp", "", nil},
 	}
@@ -140,6 +140,18 @@ func signed(to **int64) func(string) error {
 		n, err := strconv.ParseInt(s, 10, 64)
 		*to = &n
 		return plain(err)
+	}
+}
+
+// atLeastOne makes 0 a 1: a container has its init.
+func atLeastOne(to **int64) func(string) error {
+	set := signed(to)
+	return func(s string) error {
+		err := set(s)
+		if **to == 0 {
+			**to = 1
+		}
+		return err
 	}
 }
 

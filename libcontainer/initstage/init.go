@@ -185,7 +185,12 @@ func (s *stage) meet() error {
 }
 
 func (s *stage) createContainerHooks() error {
-	return hook.Run("createContainer", s.plan.CreateContainer, s.plan.Bundle, s.plan.CreateState, s.hookOutput())
+	dir := s.plan.Bundle
+	if s.root != nil {
+		// The container's root, where it lies at this moment.
+		dir = "/proc/self/fd/" + strconv.Itoa(s.root.Fd())
+	}
+	return hook.Run("createContainer", s.plan.CreateContainer, dir, s.plan.CreateState, s.hookOutput())
 }
 
 func (s *stage) pivot() error {
@@ -272,6 +277,13 @@ func (s *stage) hookOutput() (out hook.Output) {
 	return out
 }
 
+// startContainerHooks runs programs of the container, with its program's
+// environment where they name none of their own.
 func (s *stage) startContainerHooks() error {
+	for i := range s.plan.StartContainer {
+		if h := &s.plan.StartContainer[i]; h.Env == nil {
+			h.Env = s.plan.Process.Env
+		}
+	}
 	return hook.Run("startContainer", s.plan.StartContainer, "", s.plan.StartState, s.hookOutput())
 }

@@ -60,6 +60,9 @@ type Mount struct {
 	// RecClr of the mount and all below it. Where both speak of the same
 	// attribute, the recursive one wins.
 	AttrSet, AttrClr, RecSet, RecClr uint64
+	// AttrRest are those that a bind with options of its own loses because none
+	// of them names it. In a user namespace the host's mounts keep them.
+	AttrRest uint64 `json:",omitempty"`
 	// LateReadOnly: a tmpfs with "ro" is sealed after everything is in it.
 	LateReadOnly bool
 	// Propagation is MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with

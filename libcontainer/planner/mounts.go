@@ -39,7 +39,7 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 		Readonly:   s.Root.Readonly,
 		UserNS:     has&unix.CLONE_NEWUSER != 0 || f.Rootless,
 		DevMount:   plan.None, ProcMount: plan.None,
-		Masked: linux.MaskedPaths, ReadOnly: linux.ReadonlyPaths,
+		Masked: once(linux.MaskedPaths), ReadOnly: once(linux.ReadonlyPaths),
 	}
 	for _, ns := range linux.Namespaces {
 		r.JoinedMountNS = r.JoinedMountNS || ns.Type == specs.MountNamespace && ns.Path != ""
@@ -69,6 +69,17 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 		return nil, err
 	}
 	return r, sysctls(r, linux.Sysctl)
+}
+
+// once leaves out what stands in the list before: a path is hidden by one mount.
+func once(paths []string) []string {
+	var list []string
+	for _, p := range paths {
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func hasNamespaces(l *specs.Linux) (flags uintptr) {

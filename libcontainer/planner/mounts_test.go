@@ -221,7 +221,12 @@ func TestMountOptionsAreSortedAndWhole(t *testing.T) {
 // One row for each rule of the options; what each option does to a mount is
 // observed in the kernel by package rootfs.
 func TestOptions(t *testing.T) {
-	const atime = unix.MOUNT_ATTR__ATIME
+	const (
+		atime = unix.MOUNT_ATTR__ATIME
+		// What a bind with options loses when they do not name it.
+		rest    = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
+		restDir = rest | unix.MOUNT_ATTR_NODIRATIME
+	)
 	for _, c := range []struct {
 		fstype  string // "bind" for a bind
 		options string
@@ -241,16 +246,17 @@ func TestOptions(t *testing.T) {
 		{"ext4", `context="u:r:t:s0:c1,c2",noload`, plan.Mount{Data: []string{"context=u:r:t:s0:c1,c2", "noload"}}},
 		{"overlay", `lowerdir=/a\,b:/c,index=off`, plan.Mount{Data: []string{`lowerdir=/a\,b:/c`, "index=off"}}},
 		{"bind", "mode=755|sync|iversion|tmpcopyup", plan.Mount{}},
-		{"bind", "noatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime}},
-		{"bind", "noatime|atime", plan.Mount{AttrClr: atime}},
-		{"bind", "atime", plan.Mount{AttrClr: atime}},
-		{"bind", "strictatime|noatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime}},
-		{"bind", "noatime|strictatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_STRICTATIME, AttrClr: atime}},
-		{"bind", "strictatime|atime", plan.Mount{AttrSet: unix.MOUNT_ATTR_STRICTATIME, AttrClr: atime}},
-		{"bind", "noatime|nostrictatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime}},
-		{"bind", "norelatime|nostrictatime", plan.Mount{}},
-		{"bind", "rnoatime|nodev|rdev", plan.Mount{AttrSet: unix.MOUNT_ATTR_NODEV, RecSet: unix.MOUNT_ATTR_NOATIME, RecClr: atime | unix.MOUNT_ATTR_NODEV}},
-		{"bind", "nosuid|suid|ro|rw", plan.Mount{AttrClr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_RDONLY}},
+		{"bind", "noatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime, AttrRest: restDir}},
+		{"bind", "noatime|atime", plan.Mount{AttrRest: rest}},
+		{"bind", "atime", plan.Mount{AttrRest: rest}},
+		{"bind", "strictatime|noatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime, AttrRest: restDir}},
+		{"bind", "noatime|strictatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_STRICTATIME, AttrClr: atime, AttrRest: restDir}},
+		{"bind", "strictatime|atime", plan.Mount{AttrSet: unix.MOUNT_ATTR_STRICTATIME, AttrClr: atime, AttrRest: restDir}},
+		{"bind", "noatime|nostrictatime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NOATIME, AttrClr: atime, AttrRest: restDir}},
+		{"bind", "norelatime|nostrictatime", plan.Mount{AttrRest: rest}},
+		{"bind", "nodiratime", plan.Mount{AttrSet: unix.MOUNT_ATTR_NODIRATIME, AttrClr: atime, AttrRest: rest}},
+		{"bind", "rnoatime|nodev|rdev", plan.Mount{AttrSet: unix.MOUNT_ATTR_NODEV, RecSet: unix.MOUNT_ATTR_NOATIME, RecClr: atime | unix.MOUNT_ATTR_NODEV, AttrRest: rest &^ unix.MOUNT_ATTR_NODEV}},
+		{"bind", "nosuid|suid|ro|rw", plan.Mount{AttrClr: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_RDONLY, AttrRest: rest &^ (unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_RDONLY)}},
 		{"bind", "shared|rslave", plan.Mount{Propagation: []uint64{unix.MS_SHARED, unix.MS_SLAVE | unix.MS_REC}}},
 		{"bind", "src-nofollow|dest-nofollow|copy-symlink", plan.Mount{SrcNoFollow: true, DstNoFollow: true, CopySymlink: true}},
 	} {

@@ -166,6 +166,11 @@ func (p *flagPair) notAtime(value uint64) {
 	}
 }
 
+// keepsAtime: nothing is said about times of access.
+func (p *flagPair) keepsAtime() bool {
+	return (p.set|p.clr)&(unix.MOUNT_ATTR__ATIME|unix.MOUNT_ATTR_NODIRATIME) == 0
+}
+
 func (p *flagPair) withAtime() {
 	if p.clr&unix.MOUNT_ATTR__ATIME == 0 || p.atimeIs(unix.MOUNT_ATTR_NOATIME) {
 		p.atime(unix.MOUNT_ATTR_RELATIME)
@@ -184,6 +189,7 @@ type parsed struct {
 	remount       bool
 	copyUp        bool
 	idmap, ridmap bool
+	speaks        bool // of attributes of the mount itself
 
 	copySymlink, srcNoFollow, dstNoFollow bool
 }
@@ -207,6 +213,10 @@ func parseOptions(options []string) parsed {
 
 func (p *parsed) apply(o mountOption) {
 	switch o.do {
+	case optSet, optUnset, optAtime, optNotAtime, optWithAtime, optReadOnly, optReadWrite:
+		p.speaks = true
+	}
+	switch o.do {
 	case optSet:
 		p.top.on(o.bits)
 	case optUnset:
@@ -220,7 +230,7 @@ func (p *parsed) apply(o mountOption) {
 	case optNotAtime:
 		p.top.notAtime(o.bits)
 	case optWithAtime:
-		p.top.withAtime()
+		p.top.notAtime(unix.MOUNT_ATTR_NOATIME)
 	case optAtimeRec:
 		p.rec.atime(o.bits)
 	case optNotAtimeRec:
@@ -337,6 +347,9 @@ func (p *parsed) fill(m *plan.Mount) {
 		m.AttrClr |= (unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV |
 			unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NODIRATIME | unix.MOUNT_ATTR_NOSYMFOLLOW) &^ m.AttrSet
 	}
+	if m.Bind && !m.Remount && p.speaks {
+		p.bindOnly(m)
+	}
 	if m.Bind {
 		// The superblock of a bind is somebody else's: its options, and the
 		// file system's data, do not count.
@@ -355,6 +368,20 @@ func (p *parsed) fill(m *plan.Mount) {
 		m.AttrSet &^= unix.MOUNT_ATTR_RDONLY
 		m.RecSet &^= unix.MOUNT_ATTR_RDONLY
 	}
+}
+
+// bindOnly: a bind with options is bound and then remounted, as mount(8) and
+// runc do it: it has the options that are named and no others, but for times of
+// access when none of the options is about those.
+func (p *parsed) bindOnly(m *plan.Mount) {
+	m.AttrRest = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
+	if !p.top.keepsAtime() {
+		m.AttrRest |= unix.MOUNT_ATTR_NODIRATIME
+		if m.AttrClr&unix.MOUNT_ATTR__ATIME == 0 { // nodiratime alone
+			m.AttrClr |= unix.MOUNT_ATTR__ATIME
+		}
+	}
+	m.AttrRest &^= m.AttrSet | m.AttrClr | m.RecSet | m.RecClr
 }
 
 // isPseudo says that "ro" is to concern the mount and not the superblock,

@@ -198,8 +198,8 @@ func sourceFault(m *plan.Mount, err error) error {
 	return e
 }
 
-// dressBind gives the detached tree its attributes and propagation. Only what
-// the options speak of is changed: the rest stays as it is at the source.
+// dressBind gives the detached tree its attributes and propagation. Without an
+// option about attributes it has those of its source.
 func (r *Root) dressBind(m *plan.Mount, tree int, sent bool) error {
 	if path.Clean("/"+m.Destination) == "/proc" {
 		fs, err := sys.FileSystem(tree)
@@ -232,8 +232,8 @@ func (r *Root) dressBind(m *plan.Mount, tree int, sent bool) error {
 		}
 		props = props[1:]
 	}
-	if top != (sys.MountAttr{}) {
-		if err := sys.SetMount(tree, top, false); err != nil {
+	if top != (sys.MountAttr{}) || m.AttrRest != 0 {
+		if err := setTop(tree, top, m.AttrRest, sent && r.plan.UserNS); err != nil {
 			return attrFault(m, err)
 		}
 	}
@@ -248,6 +248,26 @@ func (r *Root) dressBind(m *plan.Mount, tree int, sent bool) error {
 		}
 	}
 	return nil
+}
+
+// setTop sets the attributes of the one mount, and takes away rest. What a user
+// namespace may not take away (mount_namespaces(7), "locked") stays when it is
+// of the rest: where the kernel refuses, and, locked, in a tree that was cloned
+// outside and has no locks.
+func setTop(tree int, top sys.MountAttr, rest uint64, locked bool) error {
+	if !locked {
+		all := top
+		all.Clear |= rest
+		if err := sys.SetMount(tree, all, false); !errors.Is(err, unix.EPERM) || rest == 0 {
+			return err
+		}
+	}
+	there, err := sys.LockedAttrs(tree)
+	if err != nil {
+		return err
+	}
+	top.Clear |= rest &^ there
+	return sys.SetMount(tree, top, false)
 }
 
 // leavesPeers says that the first propagation option takes the whole tree out

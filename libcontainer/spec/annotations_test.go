@@ -51,7 +51,7 @@ func TestAnnotationValues(t *testing.T) {
 		"run.oci.seccomp_bpf_data": "BgAAAAAA/38=", "run.oci.pidfd_receiver": "/s", "run.oci.systemd.force_cgroup_v1": "/c",
 		"run.oci.timens_offset": "boottime 5 0", "run.oci.delegate-cgroup": "/init", "run.oci.systemd.subgroup": "app",
 	}
-	s := Default(false)
+	s := Default(false, true)
 	s.Annotations = a
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
 	s.Mounts = append(s.Mounts, specs.Mount{Destination: "/c", Type: "tmpfs"})

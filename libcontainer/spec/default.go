@@ -13,8 +13,10 @@ import (
 
 // Default returns a new configuration that passes Validate and equals runc's
 // but for the hostname. With rootless it has a user namespace in which the
-// caller is root, and nothing that needs more than that.
-func Default(rootless bool) *specs.Spec {
+// caller is root, and nothing that needs more than that; where cgroup v2 is all
+// there is, a cgroup namespace (on v1 programs look for their cgroup by its
+// path on the host).
+func Default(rootless, cgroupV2 bool) *specs.Spec {
 	caps := func() []string { return []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"} }
 	s := &specs.Spec{
 		Version: specs.Version,
@@ -41,7 +43,7 @@ func Default(rootless bool) *specs.Spec {
 			},
 			Namespaces: []specs.LinuxNamespace{
 				{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace},
+				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
 			},
 			MaskedPaths: []string{
 				"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -49,6 +51,9 @@ func Default(rootless bool) *specs.Spec {
 			},
 			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
 		},
+	}
+	if cgroupV2 {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	if rootless {
 		toRootless(s)

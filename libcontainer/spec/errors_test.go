@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,7 +116,7 @@ func compareRanks(a, b []any) int {
 }
 
 func TestWarningsAndErrorsTogether(t *testing.T) {
-	s := Default(false)
+	s := Default(false, true)
 	s.Process.Env = []string{"X"}
 	s.Process.Cwd = ""
 	warnings, err := Validate(s, nil)
@@ -126,7 +127,10 @@ func TestWarningsAndErrorsTogether(t *testing.T) {
 
 func TestDefault(t *testing.T) {
 	for _, rootless := range []bool{false, true} {
-		s := Default(rootless)
+		s := Default(rootless, !rootless)
+		if has := slices.ContainsFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.CgroupNamespace }); has == rootless {
+			t.Errorf("cgroup namespace %v, cgroup v2 alone %v", has, !rootless)
+		}
 		if warnings, err := Validate(s, &Host{Rootless: rootless}); err != nil || warnings != nil {
 			t.Errorf("rootless %v: %q, %v", rootless, warnings, err)
 		}
@@ -145,8 +149,8 @@ func TestDefault(t *testing.T) {
 }
 
 func TestDefaultsAreIndependent(t *testing.T) {
-	Default(false).Process.Capabilities.Bounding[0] = "X"
-	if got := Default(false).Process.Capabilities.Bounding[0]; got != "CAP_AUDIT_WRITE" {
+	Default(false, true).Process.Capabilities.Bounding[0] = "X"
+	if got := Default(false, true).Process.Capabilities.Bounding[0]; got != "CAP_AUDIT_WRITE" {
 		t.Errorf("a change to one default shows in the next: %q", got)
 	}
 }

@@ -67,7 +67,7 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 		if r.Minor != nil && *r.Minor != -1 {
 			c.number(*r.Minor, maxMinor, field, i, "minor")
 		}
-		if strings.Trim(r.Access, "rwm") != "" {
+		if strings.Trim(r.Access, "rwma") != "" { // a, all, as the type has it: some write it
 			c.fail(at(field, i, "access"), "must be made of r, w and m, got %q", r.Access)
 		}
 	}

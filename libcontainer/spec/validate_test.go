@@ -15,7 +15,7 @@ import (
 // fragment merged over it, and the errors or warnings that must come of it.
 type ruleCase struct {
 	name  string
-	patch string              // merged over Default(false) by encoding/json
+	patch string              // merged over Default(false, true) by encoding/json
 	edit  func(s *specs.Spec) // for what a merge cannot say
 	host  *Host               // nil: no host checks
 	want  []string            // FieldError texts, all of them, in order
@@ -23,7 +23,7 @@ type ruleCase struct {
 }
 
 func (rc ruleCase) run(t *testing.T) {
-	s := Default(false)
+	s := Default(false, true)
 	if rc.patch != "" {
 		if err := json.Unmarshal([]byte(rc.patch), s); err != nil {
 			t.Fatal(err)

@@ -140,6 +140,25 @@ type MountAttr struct {
 	UserNS                  int
 }
 
+// LockedAttrs are the MOUNT_ATTR_* of the mount behind fd that a user namespace
+// cannot take away where they come from another (statfs(2), f_flags), but for
+// those about times of access.
+func LockedAttrs(fd int) (attrs uint64, err error) {
+	var st unix.Statfs_t
+	if err := retry(func() error { return unix.Fstatfs(fd, &st) }); err != nil {
+		return 0, err
+	}
+	for flag, attr := range map[int64]uint64{
+		unix.ST_RDONLY: unix.MOUNT_ATTR_RDONLY, unix.ST_NOSUID: unix.MOUNT_ATTR_NOSUID, unix.ST_NODEV: unix.MOUNT_ATTR_NODEV,
+		unix.ST_NOEXEC: unix.MOUNT_ATTR_NOEXEC, unix.ST_NODIRATIME: unix.MOUNT_ATTR_NODIRATIME,
+	} {
+		if st.Flags&flag != 0 {
+			attrs |= attr
+		}
+	}
+	return attrs, nil
+}
+
 // SetMount is mount_setattr(2) on the mount whose root is behind fd, with
 // recursive also on all below it.
 func SetMount(fd int, a MountAttr, recursive bool) error {

@@ -174,8 +174,8 @@ func TestExecSeccompStrict(t *testing.T) {
 		text   string
 	}{
 		{specs.ActKill, []string{"execve"}, "bad system call"},
-		{specs.ActErrno, []string{"execve"}, "exec: /bin/true"},
-		{specs.ActErrno, []string{"execve", "exit_group", "exit", "write", "sendmsg", "kill"}, "exec: /bin/true"},
+		{specs.ActErrno, []string{"execve"}, "exec /bin/true"},
+		{specs.ActErrno, []string{"execve", "exit_group", "exit", "write", "sendmsg", "kill"}, "exec /bin/true"},
 	} {
 		c := sleeper(t)
 		config := filepath.Join(c.State, c.ID, "config.json")

@@ -51,6 +51,20 @@ func records(t *testing.T, log string) []record {
 	return all
 }
 
+// TestContainerHooksSurroundings: a createContainer hook works in the container's
+// root, before the pivot; a startContainer hook that names no environment has
+// the program's.
+func TestContainerHooksSurroundings(t *testing.T) {
+	c := harness.New(t, sh("cat /env /made"))
+	c.Spec.Process.Env = append(c.Spec.Process.Env, "ONE=two")
+	c.Write("env.sh", "#!/bin/sh\necho \"$ONE ${HOME:+home}\" > /env\n", 0o755)
+	c.Spec.Hooks = &specs.Hooks{
+		CreateContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo here > ./made && test -d ./proc"}}},
+		StartContainer:  []specs.Hook{{Path: "/env.sh"}},
+	}
+	c.Run().WantOutput(t, "two home\nhere\n")
+}
+
 func TestHooks(t *testing.T) {
 	c := harness.New(t, sh("exec sleep 100"))
 	script, log := c.Host("hook.sh"), c.Host("log")

@@ -72,6 +72,7 @@ func TestUpdateFlags(t *testing.T) {
 		{[]string{"--memory-swap", "96M"}, []limit{memoryIs(mib32), totalIs(mib96, mib64)}},
 		{[]string{"--memory-reservation", "40M"}, []limit{{"memory.soft_limit_in_bytes", "memory.low", mib40, mib40}, memoryIs(mib32)}},
 		{[]string{"--memory", "-1", "--memory-swap", "-1"}, []limit{{"memory.limit_in_bytes", "memory.max", "9223372036854771712", "max"}, totalIs("9223372036854771712", "max")}},
+		{[]string{"--pids-limit", "0"}, []limit{{"pids.max", "pids.max", "1", "1"}}},
 		{[]string{"--pids-limit", "-1"}, []limit{{"pids.max", "pids.max", "max", "max"}}},
 		{[]string{"--cpu-quota", "60000"}, []limit{{"cpu.cfs_quota_us", "cpu.max", "60000", "60000 100000"}}},
 		{[]string{"--cpu-burst", "5000"}, []limit{{"cpu.cfs_burst_us", "cpu.max.burst", "5000", "5000"}}},
