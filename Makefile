@@ -25,8 +25,10 @@ RUN_NEEDS   := $(BUILD_NEEDS) busybox-static
 TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bsdutils shellcheck mount procps
 BENCH_NEEDS := $(TEST_NEEDS) runc crun hyperfine
 CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
+COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
+
 
 .PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat
 
@@ -72,6 +74,7 @@ conformance-binary:
 	@$(MAKE) --no-print-directory build
 	@mkdir -p .bench
 	$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
+
 
 compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some tests of it
 	@tests/demo/needs.sh $(COMPAT_NEEDS)
