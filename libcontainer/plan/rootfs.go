@@ -47,8 +47,11 @@ type Mount struct {
 	Index       int    // position in the spec's mounts, for errors
 	Destination string // as in the spec; resolved inside the root only
 	Source      string // on the host, absolute for binds
-	Type        string // file system type; "bind" for binds
-	Bind        bool
+	// InRoot is the source inside the container, where the mounts before this
+	// one have made it; "" = it is on the host.
+	InRoot string `json:",omitempty"`
+	Type   string // file system type; "bind" for binds
+	Bind   bool
 	// Recursive: rbind.
 	Recursive bool
 	// Remount: change what is mounted at Destination instead of mounting.

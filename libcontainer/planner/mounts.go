@@ -55,13 +55,19 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 	}
 	systemd := spec.SystemdV1(s.Annotations)
 	for i := range s.Mounts {
-		m, err := planMount(i, &s.Mounts[i], linux, f, o)
+		mount := s.Mounts[i]
+		// The host's path of a place in the root means that place, as with runc.
+		if below, ok := belowRoot(r, mount.Destination); ok {
+			mount.Destination = below
+		}
+		m, err := planMount(i, &mount, linux, f, o)
 		if systemd != "" && s.Mounts[i].Destination == systemd {
 			m, err = systemdV1Mount(i, s.Mounts[i], linux, f, o)
 		}
 		if err != nil {
 			return nil, err
 		}
+		fromRoot(r, &m)
 		r.Mounts = append(r.Mounts, m)
 	}
 	wellKnown(r)
@@ -69,6 +75,29 @@ func Rootfs(s *specs.Spec, f Facts, o Options) (*plan.Rootfs, error) {
 		return nil, err
 	}
 	return r, sysctls(r, linux.Sysctl)
+}
+
+// belowRoot is the path inside the container of a path of the host.
+func belowRoot(r *plan.Rootfs, host string) (inside string, ok bool) {
+	if r.Path == "/" {
+		return "", false
+	}
+	inside, ok = strings.CutPrefix(path.Clean(host), r.Path+"/")
+	return "/" + inside, ok
+}
+
+// fromRoot finds the binds whose source an earlier mount of the list has put into
+// the container's tree: there is nothing of it on the host.
+func fromRoot(r *plan.Rootfs, m *plan.Mount) {
+	source, ok := belowRoot(r, m.Source)
+	if !ok || !m.Bind || m.Remount || !r.NewMountNS {
+		return
+	}
+	for i := range r.Mounts {
+		if dest := cleanDestination(&r.Mounts[i]); source == dest || strings.HasPrefix(source, dest+"/") {
+			m.InRoot = source
+		}
+	}
 }
 
 // once leaves out what stands in the list before: a path is hidden by one mount.

@@ -188,6 +188,31 @@ func TestRootfsRefuses(t *testing.T) {
 	}
 }
 
+// TestInRoot: which sources are looked for inside the container.
+func TestInRoot(t *testing.T) {
+	s := docker()
+	s.Root.Path = "root"
+	bind := func(source, destination string) specs.Mount {
+		return specs.Mount{Type: "bind", Source: source, Destination: destination, Options: []string{"rbind"}}
+	}
+	s.Mounts = []specs.Mount{
+		bind("/v", "/a"), bind("/b/root/a", "/c"), bind("/b/root/a/d/../e", "/b/root/f"), bind("root/f/g", "/h"),
+		bind("/b/root/ab", "/i"), bind("/b/root", "/j"), bind("/b/rootless/a", "/k"), bind("/b/root/l", "/l"),
+	}
+	p, err := Rootfs(s, Facts{}, Options{Bundle: "/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range p.Mounts {
+		got = append(got, m.Destination+" "+m.InRoot)
+	}
+	want := []string{"/a ", "/c /a", "/f /a/e", "/h /f/g", "/i ", "/j ", "/k ", "/l "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestSysctlPath(t *testing.T) {
 	for key, want := range map[string]string{
 		"kernel.msgmax":                     "kernel/msgmax",

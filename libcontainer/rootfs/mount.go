@@ -167,6 +167,10 @@ func (r *Root) bind(i int, m *plan.Mount) error {
 // parent's mount namespace. The parent's is taken where it must be, see
 // [Root.rootTree]; only the parent can map ids.
 func (r *Root) source(m *plan.Mount) (tree int, sent bool, err error) {
+	if m.InRoot != "" {
+		tree, err = r.inner(m)
+		return tree, false, err
+	}
 	if m.SourceFd != plan.None && (m.IDMap || !r.plan.UserNS) {
 		tree, err = r.take(m.SourceFd)
 		return tree, true, err
@@ -183,6 +187,36 @@ func (r *Root) source(m *plan.Mount) (tree int, sent bool, err error) {
 		return tree, true, err
 	}
 	return plan.None, false, sourceFault(m, err)
+}
+
+// inner is a clone of what the mounts before this one have put there.
+func (r *Root) inner(m *plan.Mount) (int, error) {
+	flags := uint64(unix.O_PATH)
+	if m.SrcNoFollow {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := sys.OpenIn(r.fd, m.InRoot, flags, 0)
+	if err != nil {
+		return plan.None, sourceFault(m, err)
+	}
+	defer sys.Close(fd)
+	tree, err := sys.CloneTree(fd, "", m.Recursive, false)
+	if err != nil {
+		return plan.None, sourceFault(m, err)
+	}
+	if !m.IDMap {
+		return tree, nil
+	}
+	ns, err := r.take(m.SourceFd)
+	if err == nil {
+		err = mapIDs(m, tree, ns)
+		sys.Close(ns)
+	}
+	if err != nil {
+		sys.Close(tree)
+		return plan.None, err
+	}
+	return tree, nil
 }
 
 func sourceFault(m *plan.Mount, err error) error {

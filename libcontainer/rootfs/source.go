@@ -43,6 +43,19 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 		if m.Remount || m.CopySymlink || !(m.IDMap || m.Bind && parents(p)) {
 			continue
 		}
+		if m.InRoot != "" {
+			// It does not exist yet: init gets the mapping.
+			if !m.IDMap {
+				continue
+			}
+			ns, err := maps.mapping(m, initPid)
+			if err != nil {
+				return fds, err
+			}
+			m.SourceFd = len(fds)
+			fds = append(fds, ns)
+			continue
+		}
 		fd, err := detached(m)
 		if isInits(err) && m.Bind {
 			continue
@@ -112,6 +125,10 @@ func (u *userNamespaces) apply(m *plan.Mount, tree, initPid int) error {
 	if err != nil {
 		return mountFault(m, "user namespace for its id mapping", err)
 	}
+	return mapIDs(m, tree, ns)
+}
+
+func mapIDs(m *plan.Mount, tree, ns int) error {
 	attr := sys.MountAttr{Set: unix.MOUNT_ATTR_IDMAP, UserNS: ns}
 	if err := sys.SetMount(tree, attr, m.IDMapRec); err != nil {
 		e := mountFault(m, "map its ids", err)
@@ -124,6 +141,18 @@ func (u *userNamespaces) apply(m *plan.Mount, tree, initPid int) error {
 		return e
 	}
 	return nil
+}
+
+// mapping is an fd of the caller's for the mount's user namespace.
+func (u *userNamespaces) mapping(m *plan.Mount, initPid int) (int, error) {
+	ns, err := u.get(m, initPid)
+	if err == nil {
+		ns, err = sys.DupCloexec(ns)
+	}
+	if err != nil {
+		return plan.None, mountFault(m, "user namespace for its id mapping", err)
+	}
+	return ns, nil
 }
 
 func (u *userNamespaces) get(m *plan.Mount, initPid int) (int, error) {

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// worlds are those in which the suite runs: on the host; in the guest, which
-// has cgroup v2 and systemd, as root without and with systemd, and as a user.
-func worlds() []string { return []string{"host"} }
+// worlds are those in which the suite runs: the host's; and in the guest, which has
+// cgroup v2, as root without and with systemd's cgroups, as a user with those of
+// the user's systemd, and as root with SELinux.
+func worlds() []string { return []string{"host", "root", "systemd", "rootless", "selinux"} }
 
 // kinds are the ways in which a test may end other than well. skip: the suite
 // itself says that it lacks something here. The others are failures that are

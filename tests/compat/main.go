@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type options struct {
 	ground         string
 	parallel       int
 	verbose        bool
+	prepare        bool
+	part           bool // of what is expected in this world
 }
 
 func main() {
@@ -50,7 +53,10 @@ func main() {
 	flag.StringVar(&o.ground, "ground", "", "use what another run prepared in this directory")
 	flag.IntVar(&o.parallel, "p", 2, "files at a time")
 	flag.BoolVar(&o.verbose, "v", false, "print the output of expected failures as well")
+	flag.BoolVar(&o.prepare, "prepare", false, "only prepare, and print the directory for -ground")
+	chosen := flag.Bool("chosen", false, "-only and -run choose all that is expected of this world")
 	flag.Parse()
+	o.part = !*chosen && (o.only != "." || o.run != "")
 	code, err := compat(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "compat:", err)
@@ -60,7 +66,10 @@ func main() {
 }
 
 func compat(o options) (int, error) {
-	if os.Getuid() != 0 {
+	if !slices.Contains(worlds(), o.world) {
+		return 2, fmt.Errorf("no world is called %s", o.world)
+	}
+	if os.Getuid() != 0 && o.world == "host" {
 		return 2, errors.New("root is needed")
 	}
 	expected, err := o.exceptions()
@@ -80,6 +89,10 @@ func compat(o options) (int, error) {
 	}
 	if err != nil {
 		return 2, err
+	}
+	if o.prepare {
+		fmt.Println(g.dir)
+		return 0, nil
 	}
 	files, err := g.files(o.only)
 	if err != nil {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,4 +87,37 @@ func restricted(t *testing.T, dir string) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestBindOfTheContainersTree: a source below root.path is what the mounts before
+// have put there, id-mapped too, and a destination below root.path is meant as
+// the place inside. Links of the image do not lead out.
+func TestBindOfTheContainersTree(t *testing.T) {
+	harness.Root(t)
+	ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 4000, Size: 10}}
+	c := harness.New(t, sh("cat /end/file /x/y/sub/file && stat -c %u /mapped/file && ls /out"))
+	c.Runtime.Only(t, "resolves the image's links inside")
+	vol := openDir(t)
+	for name, text := range map[string]string{"file": "top\n", "sub/file": "sub\n"} {
+		path := filepath.Join(vol, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/", filepath.Join(vol, "host")); err != nil {
+		t.Fatal(err)
+	}
+	c.Write("bin/only-here", "", 0o755)
+	root := filepath.Join(c.Dir, "rootfs")
+	c.Spec.Mounts = append(c.Spec.Mounts,
+		bindOf(vol, "/a", "rbind"),
+		bindOf(root+"/a", "/end", "rbind", "ro"),
+		bindOf(root+"/a", root+"/x/y", "rbind"),
+		specs.Mount{Destination: "/mapped", Type: "bind", Source: root + "/a", Options: []string{"bind"}, UIDMappings: ids, GIDMappings: ids},
+		bindOf(root+"/a/host/bin/only-here", "/out"),
+	)
+	c.Run().WantOutput(t, "top\nsub\n4000\n/out\n")
 }

@@ -56,7 +56,7 @@ packages=(
 	# init, its bus, and a session for the unprivileged user
 	passwd mount systemd systemd-sysv dbus dbus-user-session libpam-systemd udev
 	# what the tests call
-	uidmap iproute2 kmod procps util-linux bsdutils busybox-static strace
+	uidmap iproute2 kmod procps util-linux bsdutils busybox-static strace jq
 	# security modules
 	apparmor selinux-policy-default policycoreutils
 	"$kernel"
