@@ -96,6 +96,7 @@ func (r *Runtime) prepare(ctx context.Context, o CreateOptions) (*launch, error)
 	if err != nil {
 		return nil, err
 	}
+	spec.Modernize(s)
 	if err := r.defaultIDMaps(s); err != nil {
 		return nil, err
 	}

@@ -168,6 +168,22 @@ func TestResources(t *testing.T) {
 	}
 }
 
+// A pids.limit of 0 was no limit before 1.3.0, and is a limit since.
+func TestPidsZero(t *testing.T) {
+	for version, want := range map[string]string{"1.0.2-dev": "pids.max=max", "1.3.0": "pids.max=1"} {
+		t.Run(version, func(t *testing.T) {
+			c := harness.New(t, sh("sleep 100"))
+			c.Runtime.Only(t, "differs in what it takes for no limit")
+			if !slices.Contains(controllers(t), "pids") {
+				t.Skip("the controller pids is missing")
+			}
+			c.Spec.Version = version
+			c.Spec.Linux.Resources.Pids = &specs.LinuxPids{Limit: ptr(int64(0))}
+			checkResources(t, c, []string{want})
+		})
+	}
+}
+
 // checkResources creates c and looks for one of the values of each file that
 // is there, or for the refusal.
 func checkResources(t *testing.T, c *harness.Container, want []string) {
