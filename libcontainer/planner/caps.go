@@ -51,9 +51,9 @@ func upTo(last int) uint64 {
 	return ^uint64(0) >> (63 - uint(min(last, 63)))
 }
 
-// capabilities translates the five sets. A spec without capabilities gives
-// none at all.
-func capabilities(c *specs.LinuxCapabilities, grantable uint64, last int) (*plan.Caps, []string) {
+// capabilities translates the five sets of a process, which may be root's. A
+// spec without capabilities gives none at all.
+func capabilities(c *specs.LinuxCapabilities, root bool, grantable uint64, last int) (*plan.Caps, []string) {
 	out := &plan.Caps{Last: last}
 	if c == nil {
 		return out, nil
@@ -70,7 +70,13 @@ func capabilities(c *specs.LinuxCapabilities, grantable uint64, last int) (*plan
 	out.Effective = w.limit(out.Effective, out.Permitted, "effective", "it is not permitted")
 	out.Inheritable = w.limit(out.Inheritable, out.Bounding&grantable, "inheritable", "it is not in the bounding set")
 	ambient := out.Ambient & out.Permitted & out.Inheritable
-	for _, n := range bitsOf(out.Ambient &^ ambient) {
+	lost := bitsOf(out.Ambient &^ ambient)
+	// Root's programs get what is permitted, ambient or not. Buildah asks for it
+	// all the same, at each step of a build, and has no inheritable ones.
+	if root && len(c.Inheritable) == 0 {
+		lost = nil
+	}
+	for _, n := range lost {
 		w.list = append(w.list, "can't raise ambient capability "+capabilityNames[n]+": not both permitted and inheritable")
 	}
 	out.Ambient = ambient

@@ -51,7 +51,7 @@ func Process(s *specs.Spec, f Facts, o Options) (plan.Process, []string, error) 
 		p.NewKeyring, p.KeyringLabel = true, p.SELinux
 	}
 	var warnings []string
-	p.Caps, warnings = capabilities(s.Process.Capabilities, grantable(s, f), f.LastCap)
+	p.Caps, warnings = capabilities(s.Process.Capabilities, s.Process.User.UID == 0, grantable(s, f), f.LastCap)
 
 	var err error
 	if p.Rlimits, err = rlimits(s.Process.Rlimits); err != nil {

@@ -112,7 +112,7 @@ func TestCapabilities(t *testing.T) {
 			[]string{"can't grant inheritable capability CAP_NET_BIND_SERVICE: it is not in the bounding set"},
 		},
 	} {
-		got, warnings := capabilities(&c.caps, c.grantable, c.last)
+		got, warnings := capabilities(&c.caps, false, c.grantable, c.last)
 		c.want.Last = c.last
 		if diff := cmp.Diff(&c.want, got); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
@@ -122,6 +122,20 @@ func TestCapabilities(t *testing.T) {
 		}
 	}
 	_, _ = bind, bpf
+}
+
+// What root cannot have as ambient it has anyway. That is not worth a warning
+// to those who never ask for inheritable ones.
+func TestAmbientOfRoot(t *testing.T) {
+	both := []string{"CAP_CHOWN", "CAP_KILL"}
+	caps := &specs.LinuxCapabilities{Bounding: both, Permitted: both, Effective: both, Ambient: both}
+	if got, warnings := capabilities(caps, true, 1<<41-1, 40); got.Ambient != 0 || warnings != nil {
+		t.Errorf("ambient %#x, %q", got.Ambient, warnings)
+	}
+	caps.Inheritable = both[:1]
+	if got, warnings := capabilities(caps, true, 1<<41-1, 40); got.Ambient != 1 || len(warnings) != 1 {
+		t.Errorf("ambient %#x, %q", got.Ambient, warnings)
+	}
 }
 
 func TestGrantable(t *testing.T) {

@@ -96,7 +96,7 @@ func TestCapabilityNotGrantable(t *testing.T) {
 	c := harness.New(t, sh("grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status | cut -f2 | sort -u"))
 	c.Runtime.Only(t, "fails")
 	two := []string{"CAP_NET_RAW", "CAP_CHOWN"}
-	c.Spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: two, Permitted: two, Effective: two, Ambient: []string{"CAP_CHOWN"}}
+	c.Spec.Process.Capabilities = &specs.LinuxCapabilities{Bounding: two, Permitted: two, Effective: two, Inheritable: two[:1], Ambient: two[1:]}
 	r := runUnder(t, c, "setpriv", "--bounding-set=-net_raw").WantExit(t, 0)
 	for _, warning := range []string{"CAP_NET_RAW", "can't raise ambient capability CAP_CHOWN"} {
 		if !strings.Contains(r.Stderr, warning) {
