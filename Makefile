@@ -26,11 +26,12 @@ TEST_NEEDS  := $(RUN_NEEDS) git strace debootstrap iproute2 util-linux uidmap bs
 BENCH_NEEDS := $(TEST_NEEDS) runc crun hyperfine
 CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
+PODMAN_NEEDS := $(TEST_NEEDS) podman buildah conmon slirp4netns fuse-overlayfs tini containernetworking-plugins iptables
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +81,12 @@ compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some t
 	@tests/demo/needs.sh $(COMPAT_NEEDS)
 	@$(MAKE) --no-print-directory build
 	@$(SUDO) env "PATH=$$PATH" tests/compat/compat.sh $(COMPAT)
+
+test-podman: ## Podman, conmon and buildah with rt, for root and for a user
+	@tests/demo/needs.sh $(PODMAN_NEEDS)
+	@$(MAKE) --no-print-directory build
+	$(SUDO) env "PATH=$$PATH" RT="$(abspath $(OUT))" "RT_CLIENT_RUNTIME=$$RT_CLIENT_RUNTIME" \
+		$(GO) test -count=1 -tags clients -timeout 25m -parallel 4 ./tests/clients/podman
 
 # The tests of PKG as a program for the guest.
 test-binary:

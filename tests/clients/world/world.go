@@ -135,6 +135,8 @@ func inside() error {
 	for _, step := range []func() error{
 		func() error { return mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, "") },
 		func() error { return mount("proc", "/proc", "proc", 0, "") },
+		// Podman unmounts what the mount table has below /sys: nothing may be hidden there.
+		func() error { return os.NewSyscallError("unmount /sys", unix.Unmount("/sys", unix.MNT_DETACH)) },
 		func() error { return mount("sysfs", "/sys", "sysfs", 0, "") },
 		func() error { return mountCgroups(hierarchies) },
 		func() error { return mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755") },
