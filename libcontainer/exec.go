@@ -336,6 +336,13 @@ func (x *execution) compile() (err error) {
 // start brings the process up to the point where its program runs, and gives
 // the caller what it asked for of it.
 func (x *execution) start() error {
+	if p := &x.process; !p.Terminal { // a terminal is made for its user
+		handedOver, err := x.rt.handOver([3]**os.File{&x.opts.Stdin, &x.opts.Stdout, &x.opts.Stderr}, p.UID, x.spec.Linux)
+		if err != nil {
+			return err
+		}
+		defer handedOver()
+	}
 	if err := x.spawn(); err != nil {
 		return err
 	}

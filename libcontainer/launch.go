@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -160,6 +161,13 @@ func (l *launch) create(own bool) (err error) {
 		if err := l.listen(); err != nil {
 			return err
 		}
+	}
+	if p := l.spec.Process; p != nil && !p.Terminal { // a terminal is made for its user
+		handedOver, err := l.rt.handOver([3]**os.File{&l.opts.Stdin, &l.opts.Stdout, &l.opts.Stderr}, p.User.UID, l.spec.Linux)
+		if err != nil {
+			return err
+		}
+		defer handedOver()
 	}
 	if err := l.chooseInit(); err != nil {
 		return err

@@ -39,3 +39,9 @@ func IsOpen(fd int) bool {
 func OpenPath(path string) (int, error) {
 	return unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
+
+// Writable says whether fd was opened for writing.
+func Writable(fd int) (bool, error) {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_ACCMODE != unix.O_RDONLY, err
+}
