@@ -120,7 +120,8 @@ func events() []check {
 		}},
 		{"out-of-memory", func(t *testing.T, e *engine) {
 			saw := e.listen(t)
-			c := e.detached(t, words("--memory-limit", "33554432"), "sh", "-c", "sleep 0.5; probe hog 200; echo survived; sleep 1000")
+			c := e.detached(t, words("--memory-limit", "33554432"), "sh", "-c", "until [ -e /go ]; do sleep 0.1; done; probe hog 200; echo survived; sleep 1000")
+			c.exec(nil, "touch", "/go").WantExit(t, 0)
 			c.printed("survived")
 			world.Until(t, "/tasks/oom", func() bool { return saw("/tasks/oom", fmt.Sprintf("%q", c.id)) })
 		}},
@@ -172,8 +173,11 @@ func mishaps() []check {
 				t.Fatal(err)
 			}
 			e.daemon.Start()
-			c.wantStatus("STOPPED")
-			c.wantEnd(137)
+			var status string // 2.x cleans up by itself
+			world.Until(t, "the end of the task", func() bool { status = c.status(); return status == "STOPPED" || status == "" })
+			if status != "" {
+				c.wantEnd(137)
+			}
 		}},
 		{"50-at-once", func(t *testing.T, e *engine) {
 			for round := range 3 {
@@ -186,8 +190,8 @@ func mishaps() []check {
 			e.only(t, "2.x", "ctr plugins inspect-runtime")
 			r := e.ctr(t, "plugins", "inspect-runtime", "--runtime", "io.containerd.runc.v2", "--runc-binary", e.runtime)
 			r.WantExit(t, 0)
-			for _, want := range words(`"ociVersionMin"`, `"recvtty"`, `"rro"`, `"CAP_SYS_ADMIN"`, `"seccomp"`) {
-				if want != `"recvtty"` && !strings.Contains(r.Stdout, want) {
+			for _, want := range words(`"ociVersionMin"`, `"CAP_SYS_ADMIN"`, `"seccomp"`) {
+				if !strings.Contains(r.Stdout, want) {
 					t.Errorf("no %s: %v", want, r)
 				}
 			}

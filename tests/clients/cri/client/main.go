@@ -23,8 +23,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"k8s.io/client-go/util/exec"
 	_ "k8s.io/cri-api/pkg/apis/runtime/v1" // registers the messages
-	"k8s.io/utils/exec"
 )
 
 // callTime is longer than any call of the tests takes; a stop with a grace
