@@ -27,11 +27,12 @@ BENCH_NEEDS := $(TEST_NEEDS) runc crun hyperfine
 CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 PODMAN_NEEDS := $(TEST_NEEDS) podman buildah conmon slirp4netns fuse-overlayfs tini containernetworking-plugins iptables
+CONTAINERD_NEEDS := $(TEST_NEEDS) containerd containernetworking-plugins ca-certificates
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +52,11 @@ test: ## every test that needs no special host
 	@RT="$(abspath $(OUT))"; export RT; tested=0; echo "RT=$$RT" $(GO) test -count=1 -timeout 25m ./...; \
 		$(GO) test -count=1 -timeout 25m ./... || tested=$$?; \
 		.bench/leftovers check .bench/before || tested=1; exit $$tested
+
+test-containerd: ## containerd 1.6 and 2.x, and their CRI, with rt as the runtime
+	@tests/demo/needs.sh $(CONTAINERD_NEEDS)
+	@$(MAKE) --no-print-directory build
+	$(SUDO) env "PATH=$$PATH" "RT=$(abspath $(OUT))" $(GO) test -tags clients -count=1 -timeout 20m -parallel 4 ./tests/clients/containerd ./tests/clients/cri
 
 test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in a guest
 	@tests/demo/needs.sh $(VM_NEEDS)

@@ -69,7 +69,9 @@ func (e *engine) parents(t *testing.T) {
 	world.Command(t, "ip", "netns", "add", "first").WantExit(t, 0)
 	world.Command(t, "ip", "netns", "delete", "first").WantExit(t, 0)
 	t.Cleanup(func() {
-		removeCgroup("/default")
+		if err := world.RemoveCgroups("/default"); err != nil {
+			t.Error(err)
+		}
 		world.Command(t, "umount", "/run/netns")
 	})
 }
@@ -201,23 +203,7 @@ func (c *container) wantEnd(code int, flags ...string) {
 // cgroup reads the first of the files (v1's and v2's names of one thing) that the
 // container's cgroup has: "" when it has none.
 func (c *container) cgroup(files ...string) string {
-	return cgroupFile("/default/"+c.id, files...)
-}
-
-// cgroupFile reads below /sys/fs/cgroup, where the tests' world has its own.
-func cgroupFile(path string, files ...string) string {
-	for _, file := range files {
-		for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-			found, _ := filepath.Glob(filepath.Join(pattern, path, file))
-			if len(found) == 0 {
-				continue
-			}
-			if data, err := os.ReadFile(found[0]); err == nil {
-				return strings.TrimSpace(string(data))
-			}
-		}
-	}
-	return ""
+	return world.CgroupFile("/default/"+c.id, files...)
 }
 
 // printed waits until the container has printed text.

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -260,13 +259,4 @@ func (e *engine) manyAtOnce(t *testing.T, round, n int) {
 	}
 	each("delete", func(id string) []string { return words("tasks", "delete", "--force", id) })
 	each("remove", func(id string) []string { return words("containers", "delete", id) })
-}
-
-func removeCgroup(path string) {
-	for _, pattern := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/*"} {
-		found, _ := filepath.Glob(pattern + path)
-		for _, dir := range found {
-			_ = os.Remove(dir)
-		}
-	}
 }

@@ -55,16 +55,18 @@ func limits() []check {
 		}},
 		{"cgroup-path", func(t *testing.T, e *engine) {
 			c := e.detached(t, words("--cgroup", "/of-mine/"+e.version, "--memory-limit", "67108864"), "sleep", "1000")
-			if got := cgroupFile("/of-mine/"+e.version, "memory.limit_in_bytes", "memory.max"); got != "67108864" {
+			if got := world.CgroupFile("/of-mine/"+e.version, "memory.limit_in_bytes", "memory.max"); got != "67108864" {
 				t.Errorf("memory limit %q", got)
 			}
 			c.task("kill", "--signal", "KILL", c.id).WantExit(t, 0)
 			c.wantStatus("STOPPED")
 			c.task("delete", c.id)
 			world.Until(t, "the end of the container's cgroup", func() bool {
-				return cgroupFile("/of-mine/"+e.version, "cgroup.procs") == ""
+				return world.CgroupFile("/of-mine/"+e.version, "cgroup.procs") == ""
 			})
-			removeCgroup("/of-mine") // the parent is nobody's
+			if err := world.RemoveCgroups("/of-mine"); err != nil {
+				t.Error(err)
+			}
 		}},
 		{"no-cgroup-path", func(t *testing.T, e *engine) {
 			c := e.detached(t, words("--cgroup", ""), "sleep", "1000")

@@ -204,7 +204,7 @@ func limits() []check {
 	resources := func(change m) m { return m{"linux": m{"resources": change}} }
 	wanted := func(c *container, value string, files ...string) {
 		c.t.Helper()
-		if got := cgroupFile("/k8s.io/"+c.id, files...); got != value {
+		if got := world.CgroupFile("/k8s.io/"+c.id, files...); got != value {
 			c.t.Errorf("%v: %q, not %q", files, got, value)
 		}
 	}
@@ -213,7 +213,7 @@ func limits() []check {
 			c := s.pod(t, nil).run(resources(m{"memory_limit_in_bytes": 64 << 20, "cpu_quota": 50000, "cpu_period": 100000, "cpu_shares": 512, "cpuset_cpus": "0"}), sleeping()...)
 			wanted(c, "67108864", "memory.limit_in_bytes", "memory.max")
 			wanted(c, "0", "cpuset.cpus")
-			if cgroupFile("/k8s.io/"+c.id, "cpu.max") == "" {
+			if world.CgroupFile("/k8s.io/"+c.id, "cpu.max") == "" {
 				wanted(c, "50000", "cpu.cfs_quota_us")
 				wanted(c, "512", "cpu.shares")
 			} else {
@@ -225,7 +225,7 @@ func limits() []check {
 			for _, mib := range []int{128, 32, 256} {
 				s.call(t, "UpdateContainerResources", m{"container_id": c.id, "linux": m{"memory_limit_in_bytes": mib << 20, "cpu_quota": 1000 * mib}})
 				wanted(c, text(t, mib<<20), "memory.limit_in_bytes", "memory.max")
-				if cgroupFile("/k8s.io/"+c.id, "cpu.max") == "" {
+				if world.CgroupFile("/k8s.io/"+c.id, "cpu.max") == "" {
 					wanted(c, text(t, 1000*mib), "cpu.cfs_quota_us")
 				}
 			}

@@ -3,6 +3,7 @@
 package cri
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,7 +71,7 @@ func pods() []check {
 			makeCgroups(t, parent)
 			p := s.pod(t, m{"linux": m{"cgroup_parent": parent}})
 			c := p.run(m{"linux": m{"resources": m{"memory_limit_in_bytes": 50 << 20}}}, sleeping()...)
-			if got := cgroupFile(parent+"/"+c.id, "memory.limit_in_bytes", "memory.max"); got != "52428800" {
+			if got := world.CgroupFile(parent+"/"+c.id, "memory.limit_in_bytes", "memory.max"); got != "52428800" {
 				t.Errorf("memory limit %q", got)
 			}
 			stats := s.call(t, "PodSandboxStats", m{"pod_sandbox_id": p.id})
@@ -244,24 +245,8 @@ func makeCgroups(t testing.TB, path string) {
 		}
 	}
 	t.Cleanup(func() {
-		removeCgroups(path[1:])
-		removeCgroups(top[1:])
-	})
-}
-
-// cgroupFile reads the first of the files (v1's and v2's names of one thing)
-// that there is of a cgroup.
-func cgroupFile(path string, files ...string) string {
-	for _, file := range files {
-		for _, top := range words("/sys/fs/cgroup", "/sys/fs/cgroup/*") {
-			found, _ := filepath.Glob(filepath.Join(top, path, file))
-			if len(found) == 0 {
-				continue
-			}
-			if data, err := os.ReadFile(found[0]); err == nil {
-				return strings.TrimSpace(string(data))
-			}
+		if err := errors.Join(world.RemoveCgroups(path), world.RemoveCgroups(top)); err != nil {
+			t.Error(err)
 		}
-	}
-	return ""
+	})
 }

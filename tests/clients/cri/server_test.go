@@ -56,7 +56,9 @@ func start(t *testing.T, version, bin string) *server {
 	})
 	t.Cleanup(func() {
 		_ = exec.Command("ip", "link", "delete", s.bridge()).Run()
-		removeCgroups("k8s.io")
+		if err := world.RemoveCgroups("k8s.io"); err != nil {
+			t.Error(err)
+		}
 	})
 	s.load(t, world.Image{Name: image, Layer: world.Busybox(t), OCI: m{"Env": []string{"PATH=/bin"}, "Cmd": []string{"sh"}}})
 	s.load(t, world.Image{Name: pauseImage, Layer: s.pause(t), OCI: m{"Entrypoint": []string{"/pause"}}})
@@ -214,14 +216,5 @@ func (s *server) nothingLeft(t *testing.T, before world.Snapshot) {
 	addresses, err := filepath.Glob(filepath.Join(s.dir, "addresses/test/10.*"))
 	if err != nil || len(addresses) != 0 {
 		t.Errorf("addresses left behind: %v %v", addresses, err)
-	}
-}
-
-func removeCgroups(name string) {
-	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} {
-		found, _ := filepath.Glob(pattern + name)
-		for _, dir := range found {
-			_ = os.Remove(dir)
-		}
 	}
 }
