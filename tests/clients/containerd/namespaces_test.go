@@ -54,6 +54,14 @@ func namespaces() []check {
 				t.Errorf("%q: %v", got, r)
 			}
 		}},
+		{"user-with-mapped-layers", func(t *testing.T, e *engine) { // the kernel maps them, nothing is copied
+			e.only(t, "2.x", "the overlay snapshotter's mapping of ids")
+			c := e.detached(t, words("--remap-labels", "--uidmap", "0:500000:65536", "--gidmap", "0:500000:65536"), "sleep", "1000")
+			c.exec(nil, "sh", "-c", "stat -c '%u %g' /bin /etc/passwd; touch /file && stat -c '%u %g' /file").WantOutput(t, "0 0\n0 0\n0 0\n")
+			if data, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", c.pid())); err != nil || strings.Join(strings.Fields(string(data)), " ") != "0 500000 65536" {
+				t.Errorf("%v: %s", err, data)
+			}
+		}},
 		{"user-exec", func(t *testing.T, e *engine) {
 			c := e.detached(t, words("--uidmap", "0:300000:65536", "--gidmap", "0:400000:65536"), "sleep", "1000")
 			c.exec(nil, "sh", "-c", "id -u; tr -s ' ' </proc/self/uid_map").WantOutput(t, "0\n 0 300000 65536\n")

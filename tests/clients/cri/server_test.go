@@ -26,10 +26,10 @@ type m = map[string]any
 
 // server is a running containerd with its CRI.
 type server struct {
-	version     string // "1.6", "2.x"
-	bin, dir    string
-	client, tar string // the programs that ask it
-	daemon      *world.Process
+	version  string // "1.6", "2.x"
+	bin, dir string
+	client   string // the program that asks it
+	daemon   *world.Process
 }
 
 func start(t *testing.T, version, bin string) *server {

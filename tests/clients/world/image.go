@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"rt/tests/harness"
 )
 
@@ -89,6 +90,17 @@ func Build(t testing.TB, p Program) string {
 	}
 	name := fmt.Sprintf("%s@%s", filepath.Base(filepath.Dir(p.Module))+"-"+filepath.Base(p.Module), p.Version)
 	dir := filepath.Join(base, "rt-tests", "programs", name)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600) // other tests may want it now too
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatalf("lock %s: %v", lock.Name(), err)
+	}
 	missing := false
 	for _, pkg := range p.Packages {
 		if _, err := os.Stat(filepath.Join(dir, p.program(pkg))); err != nil {

@@ -50,7 +50,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 3 {
-		return errors.New("usage: client SOCKET call|stream|forward ...")
+		return errors.New("usage: client SOCKET call|stream|forward ARGUMENT")
 	}
 	conn, err := grpc.NewClient("unix://"+args[0], grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
