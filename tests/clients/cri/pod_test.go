@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"rt/tests/clients/world"
 )
@@ -141,12 +142,21 @@ func (p *pod) output(change m, command ...string) string {
 	return c.log()
 }
 
-// wantOutput is output, which must be text.
+// wantOutput runs command in a container of its own, which must print text: it
+// may be in the log a moment after the container's end.
 func (p *pod) wantOutput(text string, change m, command ...string) {
 	p.t.Helper()
-	if got := p.output(change, command...); got != text {
-		p.t.Errorf("%v printed %q, not %q", command, got, text)
+	c := p.run(change, command...)
+	c.ended()
+	got := c.log()
+	for range 20 {
+		if got == text {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+		got = c.log()
 	}
+	p.t.Errorf("%v printed %q, not %q", command, got, text)
 }
 
 // status is the container's.
