@@ -63,7 +63,8 @@ test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in
 	@$(SUDO) env "PATH=$$PATH" tests/vm/test.sh
 
 conformance: conformance-binary ## the OCI's validation programs, against what is expected of each
-	$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime ./$(OUT) -expected tests/conformance/expected -page docs/conformance.md
+	@for view in "" -v2; do \
+		$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime ./$(OUT) $$view -expected tests/conformance/expected -page docs/conformance.md || exit 1; done
 
 # The results of runc's suite are taken from .bench/compat-{rt,runc,crun}.tsv; without
 # them that part of the page stays.

@@ -92,7 +92,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestPick(t *testing.T) {
-	e, err := readExpectations("program a 2 0 0\n\tneeds capabilities\nprogram a 1 0 0\n\tneeds selinux !apparmor\n")
+	e, err := readExpectations("program a 2 0 0\n\tneeds capabilities\nprogram a 1 0 0\n\tneeds selinux !v1:rdma\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +102,8 @@ func TestPick(t *testing.T) {
 		missing []string
 	}{
 		{"capabilities", 2, nil},
-		{"selinux !apparmor", 1, nil},
-		{"selinux !apparmor capabilities", 2, nil},
+		{"selinux !v1:rdma", 1, nil},
+		{"selinux !v1:rdma capabilities", 2, nil},
 		{"selinux", 2, []string{"capabilities"}},
 	} {
 		x, missing := e.pick("a", func(fact string) bool { return strings.Contains(" "+c.facts+" ", " "+fact+" ") })

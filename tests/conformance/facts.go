@@ -11,7 +11,6 @@ import (
 func facts() map[string]func() bool {
 	return map[string]func() bool{
 		"selinux":      func() bool { return exists("/sys/fs/selinux/enforce") },
-		"apparmor":     func() bool { return exists("/sys/module/apparmor/parameters/enabled") },
 		"capabilities": allCapabilities,
 	}
 }
@@ -70,7 +69,6 @@ func factText(name string) string {
 	}
 	return map[string]string{
 		"selinux":      "SELinux",
-		"apparmor":     "AppArmor",
 		"capabilities": "all capabilities",
 	}[name]
 }

@@ -4,6 +4,7 @@
 // are kept built; nothing of them is in this tree.
 //
 //	conformance -runtime ./rt -expected FILE      judge rt
+//	conformance -runtime ./rt -expected FILE -v2  the same where there is cgroup v2 alone
 //	conformance -runtime ./rt -only '^hooks'      some programs
 //	conformance -runtime /usr/sbin/runc -results FILE
 //	conformance page …                            write docs/conformance.md
@@ -22,6 +23,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"rt/tests/harness/hierarchy"
 )
 
 type options struct {
@@ -35,6 +38,7 @@ type options struct {
 	page     string
 	only     string
 	atOnce   int
+	v2       bool
 	verbose  bool
 }
 
@@ -101,6 +105,7 @@ func runCommand(args []string) (int, error) {
 	set.StringVar(&o.page, "page", "", "a results page whose column of this runtime must be true")
 	set.StringVar(&o.only, "only", "", "the programs whose names match")
 	set.IntVar(&o.atOnce, "p", 6, "programs at a time; they mostly wait")
+	set.BoolVar(&o.v2, "v2", false, "show the programs a host with cgroup v2 alone")
 	set.BoolVar(&o.verbose, "v", false, "print what every program wrote")
 	if err := set.Parse(args); err != nil {
 		return 2, err
@@ -110,6 +115,11 @@ func runCommand(args []string) (int, error) {
 	defer stop()
 	if err := syscall.Mount("", "/", "", syscall.MS_PRIVATE|syscall.MS_REC, ""); err != nil {
 		return 1, fmt.Errorf("make / private: %w", err)
+	}
+	if o.v2 {
+		if err := hierarchy.Unified(); err != nil {
+			return 1, err
+		}
 	}
 	if err := conform(ctx, o); err != nil {
 		return 1, err

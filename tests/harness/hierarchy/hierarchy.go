@@ -175,7 +175,7 @@ func (s Set) Mount() error {
 		}
 	}
 	if len(s) == 1 && s[0].Type == "cgroup2" {
-		return mount(s[0], top)
+		return Unified()
 	}
 	if err := syscall.Mount("tmpfs", top, "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("mount %s: %w", top, err)
@@ -199,6 +199,16 @@ func (s Set) Mount() error {
 		}
 	}
 	return nil
+}
+
+// Unified mounts the unified hierarchy in the place of whatever is there, as on
+// a host with cgroup v2 alone. That is for a private mount namespace.
+func Unified() error {
+	// The kernel does not mount a file system over itself.
+	if err := syscall.Unmount(top, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("unmount %s: %w", top, err)
+	}
+	return mount(Hierarchy{Type: "cgroup2"}, top)
 }
 
 // names are those of the directories that a hierarchy is found by.
