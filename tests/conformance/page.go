@@ -114,7 +114,8 @@ func page(columns []column, reasons *expectations, compat string) string {
 		"namespaces and cgroups of its own. *ok*: a program that counts no tests, and complains of nothing; *fails*: it complains, or\n" +
 		"its exit status is not 0. `…_corrected` is a program that no runtime can pass, with its mistake taken out\n" +
 		"(`tests/conformance/build.go`), beside the one as it is. A program with ¹ asks for something that cannot be, or that the\n" +
-		"specification does not ask for: below is what, and why. One that fails is run again, alone.\n\n")
+		"specification does not ask for: below is what, and why. One that fails is run again, alone.\n" +
+		"crun of this version is killed by SIGPIPE when a hook ends before its state is written, so its results with hooks vary.\n\n")
 	programsTable(&b, columns, reasons)
 	b.WriteString("\n## What is not ok with rt, and why\n\n" +
 		"A mistake *of the program*; *specification*: it has changed since the program was written; *kernel*: no kernel that rt runs on\n" +
