@@ -89,7 +89,7 @@ func setInitialAffinity(list string) error {
 // paused one the child would not come to its execve, for which we wait.
 func (x *execution) startJoiner(exe, sock int) (placed bool, err error) {
 	s := nsenter.Spawn{
-		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true,
+		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true, Hide: true,
 		Stdio: stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
 	}
 	if len(x.cgroup.Paths) == 1 && x.cgroup.Paths[""] != "" && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) {

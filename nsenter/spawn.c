@@ -236,7 +236,7 @@ int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask)
 		return -E2BIG;
 	if (s->files)
 		given_files(&o);
-	snprintf(o.env, sizeof(o.env), "%s=%d", RT_JOIN_ENV, s->target);
+	snprintf(o.env, sizeof(o.env), s->hide ? "%s=%d%c" : "%s=%d", RT_JOIN_ENV, s->target, RT_JOIN_HIDE);
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(all)) != 0)
 		return -errno;
 	pid = clone_into(&o, stack, (uint64_t)(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | s->flags), pidfd);

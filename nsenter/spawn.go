@@ -25,6 +25,9 @@ type Spawn struct {
 	// Procs is how many procfs contexts of its pid namespace it sends with one
 	// byte over the socket before anything else.
 	Procs int
+	// Hide: it is born where others could look inside of it, and must not be
+	// inspected from its first instruction on.
+	Hide bool
 	// Nofile gives it the limit on open files that the caller was started with,
 	// where Go has raised it.
 	Nofile bool
@@ -42,6 +45,9 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	}
 	if s.NewPID {
 		c.flags = unix.CLONE_NEWPID
+	}
+	if s.Hide {
+		c.hide = 1
 	}
 	if s.Nofile {
 		c.files = 1

@@ -17,6 +17,7 @@ struct rt_spawn {
 	int flags;    /* CLONE_NEWPID or 0 */
 	int procs;    /* this many new file systems of type proc, for fsconfig, are
 		       * sent over sock, with one byte, before the program begins */
+	int hide;     /* others are in the pid namespace: it is not to be inspected */
 	int files;    /* the limit on open files is that which we were started with */
 };
 

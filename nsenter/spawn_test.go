@@ -1,6 +1,7 @@
 package nsenter
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -88,6 +89,29 @@ func TestSpawn(t *testing.T) {
 	// What it cannot do it says with the number of the operation.
 	if a := do(t, sock, plan.Op{Code: plan.OpDumpable}, plan.Op{Code: plan.OpUID, A: 1 << 32}, plan.Op{Code: plan.OpWrite, Text: []byte("/nowhere\x00x")}); a.Kind != AnswerFailed || a.Op != 2 || a.Errno != unix.ENOENT {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestSpawnHidden: without CAP_SYS_PTRACE even an equal may not look inside.
+func TestSpawnHidden(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	for _, hide := range []bool{false, true} {
+		pid, sock := spawn(t, Spawn{Target: 3, CgroupFd: -1, Stdio: [3]int{0, 1, 2}, Hide: hide})
+		const equal = 1 << unix.CAP_DAC_OVERRIDE
+		if a := do(t, sock, plan.Op{Code: plan.OpCaps, A: equal, B: equal}); a.Kind != AnswerDone {
+			t.Fatalf("%+v", a)
+		}
+		var err error
+		sys.OnOwnThread(func() {
+			if err = sys.Capset(equal, equal, 0); err == nil {
+				_, err = os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			}
+		})
+		if hide != errors.Is(err, unix.EACCES) {
+			t.Errorf("hidden %v: %v", hide, err)
+		}
 	}
 }
 

@@ -84,9 +84,6 @@ func directMount(m *specs.Mount) bool {
 func FirstOps(p *plan.Plan) []plan.Op {
 	ops := opList{}
 	process := &p.Process
-	if p.NotDumpable {
-		ops.dumpable()
-	}
 	ops.add("session", "", "setsid", plan.Op{Code: plan.OpSession})
 	if p.Unshare != 0 {
 		ops.add("namespaces", "", "unshare 0x"+strconv.FormatUint(p.Unshare, 16), plan.Op{Code: plan.OpUnshare, A: p.Unshare})

@@ -37,8 +37,6 @@ type Joining struct {
 // EnterOps is the first half: into the namespaces.
 func EnterOps(p *plan.Process, j Joining) []plan.Op {
 	ops := opList{}
-	// Before anything: whoever gets to see us must not look inside.
-	ops.add("", "", "prctl PR_SET_DUMPABLE", plan.Op{Code: plan.OpDumpable})
 	// Files of /proc/self, while /proc is the host's.
 	ops.labels(p)
 	if p.NewKeyring && p.KeyringLabel != "" { // execve resets it

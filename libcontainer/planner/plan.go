@@ -17,7 +17,7 @@ import (
 // the user: what the spec asks for and will not have.
 func Plan(s *specs.Spec, ns Namespaces, f Facts, o Options) (*plan.Plan, []string, error) {
 	p := &plan.Plan{
-		NotDumpable:    ns.joins(unix.CLONE_NEWPID),
+		NotDumpable:    ns.Visible(),
 		UserNS:         ns.Has&unix.CLONE_NEWUSER != 0,
 		Unshare:        uint64(ns.Unshare),
 		Loopback:       ns.New&unix.CLONE_NEWNET != 0,
@@ -70,6 +70,9 @@ func lowest(mappings []specs.LinuxIDMapping) uint32 {
 	}
 	return id
 }
+
+// Visible says that others are in the pid namespace that init is born in.
+func (n Namespaces) Visible() bool { return n.joins(unix.CLONE_NEWPID) }
 
 // joins says whether an existing namespace of this kind is entered.
 func (n Namespaces) joins(flag uintptr) bool { return n.Has&^n.New&flag != 0 }
