@@ -41,6 +41,34 @@ func (m *manager) attachBut(left *group, pid int) error {
 	return nil
 }
 
+// OpenDoors opens the file tasks of cgroup v1 directories: a process with a
+// single thread is in the cgroup when it has written "0" there. Unlike Attach, by
+// another's pid, that does not wait for a grace period of the kernel. The
+// descriptors are the caller's.
+func OpenDoors(dirs []string) (doors []int, err error) {
+	for _, dir := range dirs {
+		fd, err := open(path.Join(dir, "tasks"), unix.O_WRONLY)
+		if err != nil {
+			for _, fd := range doors {
+				unix.Close(fd)
+			}
+			return nil, fault.New(step, path.Join(dir, "tasks"), "open", err)
+		}
+		doors = append(doors, fd)
+	}
+	return doors, nil
+}
+
+func (m *manager) Doors() ([]int, error) {
+	var dirs []string
+	for _, g := range m.groups {
+		if !g.v2 {
+			dirs = append(dirs, g.dir)
+		}
+	}
+	return OpenDoors(dirs)
+}
+
 func attach(dir string, pid int) error {
 	err := writeFile(path.Join(dir, "cgroup.procs"), strconv.Itoa(pid))
 	if err == nil {

@@ -115,9 +115,13 @@ type Manager interface {
 	// Enter moves pid into the cgroup name below the container's own, on pure
 	// v2 only.
 	Enter(name string, pid int) error
-	// Dir returns, on pure v2 after Create, an O_PATH descriptor of the cgroup
-	// for clone3(CLONE_INTO_CGROUP). The Manager keeps and closes it.
+	// Dir returns, after Create, an O_PATH descriptor of the cgroup in cgroup2,
+	// where there is one, for clone3(CLONE_INTO_CGROUP). The Manager keeps and
+	// closes it.
 	Dir() (fd int, ok bool)
+	// Doors opens, after Create, the way into the cgroups of v1 for a process
+	// that goes in by itself; see [OpenDoors].
+	Doors() ([]int, error)
 	// Procs lists all processes, sub-cgroups included, sorted. A cgroup that
 	// is gone has none.
 	Procs() ([]int, error)

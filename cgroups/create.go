@@ -48,10 +48,8 @@ func (m *manager) create(res *specs.LinuxResources, made *[]string) error {
 			m.rec.Joined = append(m.rec.Joined, m.groups[i].dir)
 		}
 	}
-	if m.rec.Manager == ManagerV2 {
-		if err := m.openDir(); err != nil {
-			return err
-		}
+	if err := m.openDir(); err != nil {
+		return err
 	}
 	var j *journal
 	if len(m.rec.Joined) > 0 {

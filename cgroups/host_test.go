@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -234,9 +235,10 @@ func testLife(t *testing.T) {
 	if s.Pids.Current < 2 {
 		t.Errorf("two processes are counted as %d", s.Pids.Current)
 	}
-	if fd, ok := m.Dir(); ok != (m.Record().Manager == ManagerV2) || ok && fd < 0 {
+	if fd, ok := m.Dir(); ok != (m.Record().Paths[""] != "") || ok && fd < 0 {
 		t.Error("Dir:", fd, ok)
 	}
+	checkDoors(t, m)
 	must(t, m.Freeze(true))
 	if f, err := m.Frozen(); !f || err != nil {
 		t.Error("frozen:", f, err)
@@ -835,5 +837,47 @@ func fill(t *testing.T, m Manager) {
 	must(t, stdin.Close())
 	if err := cmd.Wait(); err != nil || out.String() != "filled\n" {
 		t.Fatalf("%v, %q", err, out.String())
+	}
+}
+
+// checkDoors has a process go in by the doors: it is in each cgroup of v1 then.
+func checkDoors(t *testing.T, m Manager) {
+	t.Helper()
+	doors, err := m.Doors()
+	must(t, err)
+	var dirs []string
+	for controller, dir := range m.Record().Paths {
+		if controller != "" && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	if len(doors) != len(dirs) {
+		t.Fatalf("%d doors into %v", len(doors), dirs)
+	}
+	if len(doors) == 0 {
+		return
+	}
+	script := ""
+	cmd := exec.Command("/bin/sh", "-c", "")
+	for i, door := range doors {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(door), "tasks"))
+		script += fmt.Sprintf("echo 0 >&%d; ", 3+i)
+	}
+	// The shell itself, not a child of it, is asked for.
+	cmd.Args[2] = script + "cat /proc/$$/cgroup"
+	out, err := cmd.Output()
+	must(t, err)
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
+	inside := 0
+	for line := range strings.Lines(string(out)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if slices.ContainsFunc(dirs, func(dir string) bool { return f[0] != "0" && strings.HasSuffix(dir, f[2]) && f[2] != "/" }) {
+			inside++
+		}
+	}
+	if inside != len(dirs) {
+		t.Errorf("in %d of %d cgroups:\n%s", inside, len(dirs), out)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -84,25 +85,42 @@ func setInitialAffinity(list string) error {
 	return nil
 }
 
-// startJoiner starts it, on pure v2 right in its cgroup, and says whether it is
-// there. v1 has no such clone, and where it is refused, Enter knows more. In a
-// paused one the child would not come to its execve, for which we wait.
+// startJoiner starts it right in its cgroups, and says whether it is there. Where
+// that is refused, Enter knows more. In a paused one the child would not come to
+// its execve, for which we wait.
 func (x *execution) startJoiner(exe, sock int) (placed bool, err error) {
 	s := nsenter.Spawn{
 		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true, Hide: true,
 		Stdio: stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
 	}
-	if len(x.cgroup.Paths) == 1 && x.cgroup.Paths[""] != "" && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) {
-		if fd, err := cgroups.OpenDir(x.dirs[0]); err == nil {
-			defer sys.Close(fd)
-			s.CgroupFd = fd
-			if x.spawned(&s) == nil {
-				return true, nil
-			}
-			s.CgroupFd = plan.None
+	if len(x.dirs) > 0 && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) && x.openCgroups(&s) == nil {
+		err := x.spawned(&s)
+		sys.CloseAll(append(s.Doors, s.CgroupFd))
+		if err == nil {
+			return true, nil
 		}
+		s.Doors, s.CgroupFd = nil, plan.None
 	}
 	return len(x.dirs) == 0, x.spawned(&s)
+}
+
+// openCgroups opens the container's own cgroups for the joiner: the directory of
+// cgroup2, the doors of v1.
+func (x *execution) openCgroups(s *nsenter.Spawn) (err error) {
+	var v1 []string
+	for _, dir := range x.dirs {
+		if dir != x.cgroup.Paths[""] {
+			v1 = append(v1, dir)
+		}
+	}
+	if s.Doors, err = cgroups.OpenDoors(v1); err != nil || len(v1) == len(x.dirs) {
+		return err
+	}
+	if s.CgroupFd, err = cgroups.OpenDir(x.cgroup.Paths[""]); err != nil {
+		sys.CloseAll(s.Doors)
+		s.Doors, s.CgroupFd = nil, plan.None
+	}
+	return err
 }
 
 func (x *execution) spawned(s *nsenter.Spawn) error {
@@ -315,11 +333,14 @@ func (x *execution) recv() (nsenter.Answer, error) {
 	if x.opts.Relay != nil {
 		fds = append(fds, x.opts.Relay.fd)
 	}
+	limit, wish := initDeadline, syscall.Signal(0)
 	for {
-		i, err := sys.Readable(initDeadline, fds...)
+		i, err := sys.Readable(limit, fds...)
 		switch {
 		case err != nil:
 			return nsenter.Answer{}, fault.New("init", "", "poll", err)
+		case i < 0 && wish != 0:
+			return nsenter.Answer{}, fault.New("", "", "", errors.New("interrupted before the process had started: "+wish.String()))
 		case i < 0 && x.frozen():
 			continue // it goes on when the container does
 		case i < 0:
@@ -329,9 +350,10 @@ func (x *execution) recv() (nsenter.Answer, error) {
 		case i == 1:
 			return nsenter.Answer{}, fault.New("", "", "", errors.New("the container has stopped meanwhile"))
 		case i == 2:
-			// There is no program yet that it could be for.
-			if s, err := sys.ReadSignal(x.opts.Relay.fd); err == nil && endsProgram(s) {
-				return nsenter.Answer{}, fault.New("", "", "", errors.New("interrupted before the process had started: "+s.String()))
+			// It is the program's, which may run already: its execve comes
+			// before the answer. Who wants it to end does not wait for long.
+			if s := x.opts.Relay.hold(); endsProgram(s) {
+				limit, wish = interruptTime, s
 			}
 			continue
 		}
@@ -344,6 +366,10 @@ func (x *execution) recv() (nsenter.Answer, error) {
 	}
 	return a, err
 }
+
+// interruptTime is how long a process that is wanted to end may still take to
+// start.
+const interruptTime = 500 * time.Millisecond
 
 // endsProgram says whether a signal is a wish to end.
 func endsProgram(s syscall.Signal) bool {

@@ -53,6 +53,8 @@ type launch struct {
 	filter   *plan.Seccomp
 	notifies bool
 
+	doors []int // of the cgroups, until init is born
+
 	// isDirect: init is C; see launch_direct.go. The rest is for that only.
 	isDirect   bool
 	outside    *outside   // nil once it has ended

@@ -71,6 +71,8 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 		l.endOutside() // before or behind its birth
 	}
 	err := <-o.spawned
+	sys.CloseAll(l.doors)
+	l.doors = nil
 	if err == nil {
 		l.init = &child{pid: o.child.pid, pidfd: o.child.pidfd}
 		l.rt.log.Debug("init started", "id", l.opts.ID, "pid", l.init.pid)
@@ -84,7 +86,7 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 	return nil
 }
 
-// meanwhile is what is done while init is born. On pure v2 it is born in its
+// meanwhile is what is done while init is born. Where it can be it is born in its
 // cgroup.
 func (l *launch) meanwhile(b birth) error {
 	born := l.bornInCgroup()
@@ -98,6 +100,11 @@ func (l *launch) meanwhile(b birth) error {
 		if dir, ok := l.cg.Dir(); ok {
 			b.CgroupFd = dir
 		}
+		var err error
+		if l.doors, err = l.cg.Doors(); err != nil {
+			return err
+		}
+		b.Doors = l.doors
 		l.outside.birth <- b
 	}
 	if l.cg.Record().Unit != nil {

@@ -24,7 +24,7 @@ import (
 // spawn has not done so already. An init that is parked stays out of where
 // memory is charged.
 func (l *launch) attachCgroup() error {
-	if l.bornInCgroup() {
+	if l.isDirect && l.outside.placed || !l.isDirect && l.bornInCgroup() {
 		return nil
 	}
 	if !l.isDirect { // else it was made while init began
@@ -42,10 +42,16 @@ func (l *launch) attachCgroup() error {
 }
 
 // bornInCgroup: on pure v2 init begins its life in its cgroup, unless that is a
-// unit of systemd, which needs init to begin.
+// unit of systemd, which needs init to begin. On v1 one that is C goes there by
+// itself before it is executed, but not where its execution would not fit in.
 func (l *launch) bornInCgroup() bool {
-	r := l.cg.Record()
-	return r.Manager == cgroups.ManagerV2 && r.Unit == nil
+	switch r := l.cg.Record(); {
+	case r.Unit != nil || r.Manager == cgroups.ManagerNone:
+		return false
+	case r.Manager == cgroups.ManagerV2:
+		return true
+	}
+	return l.isDirect && !littleMemory(l.resources())
 }
 
 func (l *launch) createCgroup() error {

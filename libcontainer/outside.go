@@ -42,6 +42,8 @@ type outside struct {
 	conn  int
 	child child
 	mask  uint64 // what init's program begins with blocked
+	// placed: init is in its cgroups from its first instruction.
+	placed bool
 
 	// over says that the launch's fds are no more; last is what init was told
 	// to do. Whoever uses them, or the fds, holds mu.
@@ -185,6 +187,12 @@ func (o *outside) spawn() (err error) {
 	o.conn = b.conn
 	b.NewPID = o.ns.Clone&unix.CLONE_NEWPID != 0
 	o.child.pid, o.child.pidfd, o.mask, err = b.Start()
+	o.placed = b.CgroupFd != plan.None || len(b.Doors) > 0
+	if err != nil && len(b.Doors) > 0 {
+		// It may not go there by itself. Who moves it knows why, or a way.
+		b.CgroupFd, b.Doors, o.placed = plan.None, nil, false
+		o.child.pid, o.child.pidfd, o.mask, err = b.Start()
+	}
 	if err != nil || b.Procs == 0 {
 		return err
 	}

@@ -13,7 +13,11 @@ import (
 // SignalRelay passes the program's own signals on to a foreground process. It
 // costs less than os/signal, and there is no way back: it is for a program that
 // does nothing else, as the rt command.
-type SignalRelay struct{ fd int }
+type SignalRelay struct {
+	fd int
+	// early are those that came before there was a process.
+	early []syscall.Signal
+}
 
 // NewSignalRelay takes the signals over, for the whole process and for good, but
 // those that are ignored. A process can have one relay.
@@ -22,11 +26,25 @@ func NewSignalRelay(signals ...syscall.Signal) (*SignalRelay, error) {
 	if err != nil {
 		return nil, fault.New("signals", "", "sigaction", err)
 	}
-	return &SignalRelay{fd}, nil
+	return &SignalRelay{fd: fd}, nil
+}
+
+// hold keeps a signal for later and says which it is, 0 for none.
+func (r *SignalRelay) hold() syscall.Signal {
+	s, err := sys.ReadSignal(r.fd)
+	if err != nil {
+		return 0
+	}
+	r.early = append(r.early, s)
+	return s
 }
 
 // untilDead passes signals on until the process behind pidfd has exited.
 func (r *SignalRelay) untilDead(pidfd int) error {
+	for _, s := range r.early {
+		_ = sys.PidfdSignal(pidfd, s)
+	}
+	r.early = nil
 	for {
 		i, err := sys.Readable(0, pidfd, r.fd)
 		if err != nil || i == 0 {

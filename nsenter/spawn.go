@@ -5,7 +5,11 @@ package nsenter
 */
 import "C"
 
-import "golang.org/x/sys/unix"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // Spawn is a process to start that does operations, see SendOps: a joiner, or
 // a container's init.
@@ -19,6 +23,9 @@ type Spawn struct {
 	Stdio [3]int
 	// CgroupFd is a cgroup v2 directory to start in, or -1.
 	CgroupFd int
+	// Doors are files "tasks" of cgroup v1, open for writing: the process goes
+	// into those cgroups by itself, which costs nothing of what moving it would.
+	Doors []int
 	// NewPID gives it a new pid namespace. In the others it is born where the
 	// calling thread is.
 	NewPID bool
@@ -51,6 +58,18 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	}
 	if s.Nofile {
 		c.files = 1
+	}
+	if len(s.Doors) > 0 {
+		doors := make([]C.int, len(s.Doors)+1)
+		for i, door := range s.Doors {
+			doors[i] = C.int(door)
+		}
+		doors[len(s.Doors)] = -1
+		// C keeps nothing; the memory may not move while it looks.
+		var pinned runtime.Pinner
+		defer pinned.Unpin()
+		pinned.Pin(&doors[0])
+		c.doors = &doors[0]
 	}
 	var fd C.int
 	var old C.uint64_t

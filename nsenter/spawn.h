@@ -14,6 +14,7 @@ struct rt_spawn {
 	int target;
 	int stdio[3]; /* become 0, 1 and 2 */
 	int cgroup;   /* directory of cgroup2 to be born in, or -1 */
+	const int *doors; /* files "tasks" of cgroup v1 that it goes in by, ending with -1 */
 	int flags;    /* CLONE_NEWPID or 0 */
 	int procs;    /* this many new file systems of type proc, for fsconfig, are
 		       * sent over sock, with one byte, before the program begins */

@@ -188,3 +188,36 @@ func TestSpawnInCgroup(t *testing.T) {
 		t.Error("born in what is no cgroup")
 	}
 }
+
+// TestSpawnDoors: the process goes in by itself before it is executed.
+func TestSpawnDoors(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	// One of the numbers is wanted by the process, too.
+	door := int(w.Fd())
+	_, sock := spawn(t, Spawn{Target: door, CgroupFd: -1, Stdio: [3]int{0, 1, 2}, Doors: []int{door, door}})
+	var got [3]byte
+	if n, err := r.Read(got[:]); err != nil || string(got[:n]) != "00" {
+		t.Errorf("%q, %v", got[:n], err)
+	}
+	if a := do(t, sock, plan.Op{Code: plan.OpDumpable}); a.Kind != AnswerDone {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestSpawnRefused: a process that does not get in is not there.
+func TestSpawnRefused(t *testing.T) {
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	s := Spawn{Exe: int(null.Fd()), Sock: int(null.Fd()), Target: 9, CgroupFd: -1, Stdio: [3]int{0, 1, 2}, Doors: []int{int(null.Fd())}}
+	if pid, _, _, err := s.Start(); err != unix.EBADF {
+		t.Errorf("%d, %v", pid, err)
+	}
+}
