@@ -62,8 +62,9 @@ func stdioOwner(uid uint32, l *specs.Linux) (outside int, needed bool) {
 	return mappedID(l.UIDMappings, int(uid))
 }
 
-// giveFile makes uid the owner of a pipe, a socket or a plain file; the group
-// stays. Devices keep theirs: a terminal is the caller's, and theirs again when
+// giveFile makes uid the owner of a pipe, a socket or a plain file for output;
+// the group stays. A file that is only read from may be anything of the host's
+// and is open already. Devices keep their owner: a terminal is the caller's, and theirs again when
 // the container is gone.
 func giveFile(fd, uid int) error {
 	st, err := sys.StatFd(fd)
@@ -71,7 +72,11 @@ func giveFile(fd, uid int) error {
 		return err
 	}
 	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFIFO, unix.S_IFSOCK, unix.S_IFREG:
+	case unix.S_IFIFO, unix.S_IFSOCK:
+	case unix.S_IFREG:
+		if writable, err := sys.Writable(fd); !writable || err != nil {
+			return err
+		}
 	default:
 		return nil
 	}

@@ -92,6 +92,31 @@ func TestStdioDevicesStay(t *testing.T) {
 	harness.Exec(t, cmd).WantOutput(t, "0\n")
 }
 
+// A file of the host that is stdin stays its owner's, one for output does not.
+func TestStdioFiles(t *testing.T) {
+	harness.Root(t)
+	c := harness.New(t, sh("stat -L -c '%u' /proc/self/fd/0 /proc/self/fd/1"))
+	c.Runtime.Only(t, "runc gives both away")
+	c.Spec.Process.User = specs.User{UID: 1000, GID: 1000}
+	c.Save()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	in, err := os.Open(filepath.Join(c.Dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	cmd := c.Command("run", "--bundle", c.Dir, c.ID)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out, os.Stderr
+	harness.Start(t, cmd)()
+	if text, err := os.ReadFile(out.Name()); string(text) != "0\n1000\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 // go-runc opens the null device for reading, and makes it stdout and stderr.
 func TestOutputToNullOpenedForReading(t *testing.T) {
 	harness.Root(t)
