@@ -56,7 +56,8 @@ test: ## every test that needs no special host
 test-containerd: ## containerd 1.6 and 2.x, and their CRI, with rt as the runtime
 	@tests/demo/needs.sh $(CONTAINERD_NEEDS)
 	@$(MAKE) --no-print-directory build
-	$(SUDO) env "PATH=$$PATH" "RT=$(abspath $(OUT))" $(GO) test -tags clients -count=1 -timeout 20m -parallel 4 ./tests/clients/containerd ./tests/clients/cri
+	$(SUDO) env "PATH=$$PATH" RT="$(abspath $(OUT))" "RT_CLIENT_RUNTIME=$$RT_CLIENT_RUNTIME" \
+		$(GO) test -count=1 -tags clients -timeout 25m -parallel 4 ./tests/clients/containerd ./tests/clients/cri
 
 test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in a guest
 	@tests/demo/needs.sh $(VM_NEEDS)
