@@ -67,6 +67,7 @@ func setUp(t *testing.T) *site {
 	s.makeUser(t)
 	for name, text := range map[string]string{
 		"containers.conf": fmt.Sprintf(conf, supports, s.runtime),
+		"storage.conf":    "[storage]\ndriver = \"overlay\"\nrunroot = \"/run/containers/storage\"\ngraphroot = \"/var/lib/containers/storage\"\n",
 		"policy.json":     `{"default":[{"type":"insecureAcceptAnything"}]}`,
 		"registries.conf": "unqualified-search-registries = [\"localhost\"]\nshort-name-mode = \"permissive\"\n",
 	} {

@@ -4,7 +4,6 @@ package podman
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"math/rand"
 	"net"
@@ -84,11 +83,12 @@ var runChecks = []check{
 	{"stdio/10-MB-through-stdin-and-stdout", both, func(p *podman) {
 		data := make([]byte, 10_000_000)
 		_, _ = rand.New(rand.NewSource(1)).Read(data)
+		data[len(data)-1] = 1 // Exec cuts off zeros
 		cmd := p.command("podman", "run", "--rm", "-i", image, "cat")
 		cmd.Stdin = bytes.NewReader(data)
 		r := harness.Exec(p.t, cmd).WantExit(p.t, 0)
-		if sha256.Sum256([]byte(r.Stdout)) != sha256.Sum256(data) && len(r.Stdout) != len(bytes.TrimRight(data, "\x00")) {
-			p.t.Errorf("%d bytes came back", len(r.Stdout))
+		if r.Stdout != string(data) {
+			p.t.Errorf("%d other bytes came back", len(r.Stdout))
 		}
 	}},
 	{"stdio/without-stdin", both, func(p *podman) { is(p.t, p.with("not for it", "run", "--rm", image, "cat"), "") }},

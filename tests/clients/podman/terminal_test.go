@@ -78,12 +78,11 @@ var terminalChecks = []check{
 	}},
 	{"attach/later", both, func(p *podman) {
 		name := p.name()
-		p.ok("run", "-d", "-i", "--name", name, image, "sh", "-c", "while ! test -e /go; do sleep 0.1; done; echo late; exit 8")
-		wait := p.start("attach", "--no-stdin", name)
-		time.Sleep(500 * time.Millisecond)
+		p.ok("run", "-d", "-i", "--name", name, image, "sh", "-c", "while ! test -e /go; do echo tick; sleep 0.1; done; exit 8")
+		x := p.typing("attach", "--no-stdin", name)
+		x.Expect("tick")
 		p.ok("exec", name, "touch", "/go")
-		r := wait()
-		has(p.t, r.Stdout, "late\n")
+		x.Wait()
 		is(p.t, p.ok("wait", name), "8")
 	}},
 	{"logs/both-streams", both, func(p *podman) {
