@@ -1,0 +1,2 @@
+/* arena.h - see arena.c */
+extern const int rt_one_arena;
