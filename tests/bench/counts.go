@@ -77,25 +77,25 @@ func scenes() []scene {
 			name: "run /bin/true", cold: true,
 			args: func(s *subject) []string { return s.run("", s.id()) },
 			budget: budget{
-				syscalls: 1450, threads: 12, bytesRead: 36_000,
+				syscalls: 1090, threads: 8, bytesRead: 36_000,
 				execs:  3, // rt, rt init, the program
 				atOnce: 2, // rt and what becomes the program
 			},
 		},
 		{
 			name: "create", args: create, left: remove,
-			budget: budget{syscalls: 1360, threads: 12, bytesRead: 45_000, execs: 2, atOnce: 2},
+			budget: budget{syscalls: 1050, threads: 8, bytesRead: 45_000, execs: 2, atOnce: 2},
 		},
 		{
 			name: "start", before: calls(create), after: calls(remove),
 			args:   func(s *subject) []string { return s.command("start", s.id()) },
-			budget: budget{syscalls: 480, threads: 8, bytesRead: 8_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 380, threads: 7, bytesRead: 8_000, execs: 1, atOnce: 1},
 		},
 		{
 			name: "exec /bin/true",
 			args: func(s *subject) []string { return s.command("exec", s.standing(), "/bin/true") },
 			budget: budget{
-				syscalls: 590, threads: 8, bytesRead: 32_000,
+				syscalls: 580, threads: 7, bytesRead: 32_000,
 				execs:  3, // rt, the joiner, the program
 				atOnce: 3, // the three
 				below:  "crun",
@@ -104,31 +104,31 @@ func scenes() []scene {
 		{
 			name:   "state",
 			args:   func(s *subject) []string { return s.command("state", s.standing()) },
-			budget: budget{syscalls: 350, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 345, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
 		},
 		{
 			name:   "list of 1",
 			args:   func(s *subject) []string { return s.command("list") },
-			budget: budget{syscalls: 360, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 345, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
 		},
 		{
 			name: "kill", before: calls(create), after: calls(remove),
 			args:   func(s *subject) []string { return s.command("kill", s.id(), "KILL") },
-			budget: budget{syscalls: 380, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 360, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
 		},
 		{
 			name: "delete --force", before: calls(create), args: remove,
-			budget: budget{syscalls: 430, threads: 7, bytesRead: 8_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 390, threads: 7, bytesRead: 8_000, execs: 1, atOnce: 1},
 		},
 		{
 			name:   "features",
 			args:   func(s *subject) []string { return s.command("features") },
-			budget: budget{syscalls: 380, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 330, threads: 7, bytesRead: 6_000, execs: 1, atOnce: 1},
 		},
 		{
 			name:   "--version",
 			args:   func(s *subject) []string { return []string{s.path, "--version"} },
-			budget: budget{syscalls: 330, threads: 7, bytesRead: 4_000, execs: 1, atOnce: 1},
+			budget: budget{syscalls: 315, threads: 7, bytesRead: 4_000, execs: 1, atOnce: 1},
 		},
 	}
 }
