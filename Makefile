@@ -28,11 +28,12 @@ CONFORMANCE_NEEDS := $(BUILD_NEEDS) iproute2 tar gzip
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 PODMAN_NEEDS := $(TEST_NEEDS) podman buildah conmon slirp4netns fuse-overlayfs tini containernetworking-plugins iptables
 CONTAINERD_NEEDS := $(TEST_NEEDS) containerd containernetworking-plugins ca-certificates
+DOCKER_NEEDS := $(TEST_NEEDS) docker.io containerd iptables ca-certificates tar
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd test-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +59,12 @@ test-containerd: ## containerd 1.6 and 2.x, and their CRI, with rt as the runtim
 	@$(MAKE) --no-print-directory build
 	$(SUDO) env "PATH=$$PATH" RT="$(abspath $(OUT))" "RT_CLIENT_RUNTIME=$$RT_CLIENT_RUNTIME" \
 		$(GO) test -count=1 -tags clients -timeout 25m -parallel 4 ./tests/clients/containerd ./tests/clients/cri
+
+test-docker: ## Docker, Debian's and a current one, with rt as the default runtime
+	@tests/demo/needs.sh $(DOCKER_NEEDS)
+	@$(MAKE) --no-print-directory build
+	$(SUDO) env "PATH=$$PATH" RT="$(abspath $(OUT))" "RT_CLIENT_RUNTIME=$$RT_CLIENT_RUNTIME" \
+		$(GO) test -count=1 -tags clients -timeout 25m -parallel 6 ./tests/clients/world ./tests/clients/docker
 
 test-vm: ## every test again on cgroup v2 with systemd, AppArmor and SELinux, in a guest
 	@tests/demo/needs.sh $(VM_NEEDS)

@@ -41,8 +41,7 @@ func debian(t *testing.T, name string, flags ...string) *engine {
 	return start(t, name, programs{docker: "/usr/bin/docker", dockerd: "/usr/sbin/dockerd", containerd: "/usr/bin/containerd"}, flags...)
 }
 
-// start starts p's daemons. They have their own directories and sockets, named
-// after name; the bridge is name's too, so that several engines do not meet.
+// start starts p's daemons, with directories and sockets named after name.
 func start(t *testing.T, name string, p programs, flags ...string) *engine {
 	t.Helper()
 	for _, program := range []string{p.docker, p.dockerd, p.containerd} {
@@ -63,6 +62,8 @@ func start(t *testing.T, name string, p programs, flags ...string) *engine {
 			t.Fatal(err)
 		}
 	}
+	// The bridge outlives its dockerd, and the next engine would take its address.
+	t.Cleanup(func() { world.Command(t, "ip", "link", "del", "docker0") })
 	// BuildKit in dockerd knows no default runtime: it runs a runc.
 	if err := os.Symlink(runtime, dir+"/bin/runc"); err != nil {
 		t.Fatal(err)

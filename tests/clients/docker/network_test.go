@@ -50,9 +50,10 @@ func networkChecks() []check {
 			ip := address(e, t, name, "bridge")
 			_, pool, err := net.ParseCIDR(e.ok(t, "network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", "bridge"))
 			if err != nil || !pool.Contains(net.ParseIP(ip)) {
-				t.Errorf("%s in %v, %v", ip, pool, err)
+				t.Fatalf("%s in %v, %v", ip, pool, err)
 			}
-			contains(t, e.ok(t, "exec", name, "ip", "-o", "addr", "show", "eth0"), ip+"/16")
+			bits, _ := pool.Mask.Size()
+			contains(t, e.ok(t, "exec", name, "ip", "-o", "addr", "show", "eth0"), fmt.Sprintf("%s/%d", ip, bits))
 			contains(t, e.ok(t, "exec", name, "ip", "route"), "default via ")
 			equal(t, "from a neighbour", e.fetch(t, ip), "page of "+name)
 			equal(t, "from the host", fetchHere(t, ip), "page of "+name)
