@@ -33,7 +33,7 @@ VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmd
 COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
 
 
-.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd test-docker
+.PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd test-docker compat-vm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +102,11 @@ test-podman: ## Podman, conmon and buildah with rt, for root and for a user
 	@$(MAKE) --no-print-directory build
 	$(SUDO) env "PATH=$$PATH" RT="$(abspath $(OUT))" "RT_CLIENT_RUNTIME=$$RT_CLIENT_RUNTIME" \
 		$(GO) test -count=1 -tags clients -timeout 25m -parallel 4 ./tests/clients/podman
+
+compat-vm: ## those tests of it that need cgroup v2, systemd or SELinux, in the guest
+	@tests/demo/needs.sh $(COMPAT_NEEDS) $(VM_NEEDS)
+	@$(MAKE) --no-print-directory build
+	@$(SUDO) env "PATH=$$PATH" tests/compat/guest-run.sh
 
 # The tests of PKG as a program for the guest.
 test-binary:

@@ -56,6 +56,7 @@ type stage struct {
 	program  string // the executable, resolved inside the container
 	seccomp  *plan.Seccomp
 	exitCode int
+	filtered bool // the filter is loaded already
 }
 
 type step struct {
@@ -280,6 +281,12 @@ func (s *stage) hookOutput() (out hook.Output) {
 // startContainerHooks runs programs of the container, with its program's
 // environment where they name none of their own.
 func (s *stage) startContainerHooks() error {
+	if len(s.plan.StartContainer) == 0 {
+		return nil
+	}
+	if err := s.filterHooks(); err != nil {
+		return err
+	}
 	for i := range s.plan.StartContainer {
 		if h := &s.plan.StartContainer[i]; h.Env == nil {
 			h.Env = s.plan.Process.Env

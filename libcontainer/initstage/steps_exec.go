@@ -24,12 +24,28 @@ func (s *stage) findProgram() (err error) {
 	return err
 }
 
-// becomeProgram is the end of init.
-func (s *stage) becomeProgram() error {
-	p := &s.plan.Process
-	if len(p.Args) == 0 {
-		return fault.New("exec", "process", "", errors.New("the container has no process to start"))
+// filterHooks loads the filter for the container's own hooks, which then run
+// under it as their program does, and does before what the filter might forbid.
+// A filter with a listener waits for the program, whose agent gets but one.
+func (s *stage) filterHooks() error {
+	f := s.seccomp
+	if f == nil || f.NotifyFd != plan.None {
+		return nil
 	}
+	if err := s.lastSettings(); err != nil {
+		return err
+	}
+	program := load.Program{BPF: f.BPF, Flags: f.Flags, Report: s.reportLast}
+	if err := program.Load(); err != nil {
+		return explain(err, "")
+	}
+	s.filtered = true
+	return nil
+}
+
+// lastSettings are those that nothing but the filter and execve come after.
+func (s *stage) lastSettings() error {
+	p := &s.plan.Process
 	if err := sys.CloseFrom(3 + p.PreserveFds); err != nil {
 		return fault.New("exec", "", "close_range", err)
 	}
@@ -37,11 +53,25 @@ func (s *stage) becomeProgram() error {
 	if err := setLimits(p); err != nil {
 		return err
 	}
-	program := load.Program{Path: s.program, Args: p.Args, Env: p.Env, Agent: plan.None, Report: s.reportLast}
-	if f := s.seccomp; f != nil {
-		if !p.NoNewPrivileges {
-			useAdmin(p.Caps)
+	if s.seccomp != nil && !p.NoNewPrivileges {
+		useAdmin(p.Caps)
+	}
+	return nil
+}
+
+// becomeProgram is the end of init.
+func (s *stage) becomeProgram() error {
+	p := &s.plan.Process
+	if len(p.Args) == 0 {
+		return fault.New("exec", "process", "", errors.New("the container has no process to start"))
+	}
+	if !s.filtered {
+		if err := s.lastSettings(); err != nil {
+			return err
 		}
+	}
+	program := load.Program{Path: s.program, Args: p.Args, Env: p.Env, Agent: plan.None, Report: s.reportLast}
+	if f := s.seccomp; f != nil && !s.filtered {
 		program.BPF, program.Flags, program.Strict = f.BPF, f.Flags, f.KillsThread
 		program.Agent, program.State = f.NotifyFd, f.NotifyState
 	}

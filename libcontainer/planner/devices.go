@@ -39,8 +39,11 @@ func planDevices(r *plan.Rootfs, linux *specs.Linux) error {
 			return err
 		}
 		paths[d.Path] = true
-		if !r.DevSetup && strings.HasPrefix(d.Path, "/dev/") {
+		switch {
+		case !r.DevSetup && strings.HasPrefix(d.Path, "/dev/"):
 			continue // the bound directory is the host's: nothing is made there
+		case d.Path == "/dev/ptmx":
+			continue // that of the container's own terminals is there already
 		}
 		own = append(own, d)
 	}

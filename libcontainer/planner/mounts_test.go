@@ -188,6 +188,23 @@ func TestRootfsRefuses(t *testing.T) {
 	}
 }
 
+// TestRedundantPtmx: the container's own ptmx is no node.
+func TestRedundantPtmx(t *testing.T) {
+	s := docker()
+	s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/ptmx", Type: "c", Major: 5, Minor: 2}, {Path: "/dev/kmsg", Type: "c", Major: 1, Minor: 11}}
+	p, err := Rootfs(s, Facts{}, Options{Bundle: "/b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last []string
+	for _, d := range p.Devices[len(defaultDevices()):] {
+		last = append(last, d.Path)
+	}
+	if diff := cmp.Diff([]string{"/dev/kmsg"}, last); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestInRoot: which sources are looked for inside the container.
 func TestInRoot(t *testing.T) {
 	s := docker()

@@ -135,6 +135,13 @@ func (c *LastCalls) Run() (LastStage, syscall.Errno) {
 	return stage, errno
 }
 
+// Load loads the filter and returns.
+func (c *LastCalls) Load() syscall.Errno {
+	c.stage.Store(uint32(StageFilter))
+	_, _, errno := syscall.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, c.flags, uintptr(unsafe.Pointer(&c.filter)))
+	return errno
+}
+
 //go:nosplit
 func (c *LastCalls) raw() (LastStage, syscall.Errno) {
 	if c.filter.Len != 0 {

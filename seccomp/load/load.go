@@ -19,6 +19,7 @@
 package load
 
 import (
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -107,6 +108,28 @@ func (p *Program) Exec() error {
 	}
 	stage, errno := calls.Run()
 	return &Failure{Stage: stage, Errno: errno}
+}
+
+// Load loads the filter alone, on the calling thread, for what is to run behind it
+// before the program; the caller must not rely on any system call from then on.
+// Should the filter kill the thread, Report is called and the process ends.
+func (p *Program) Load() error {
+	calls, err := sys.NewLastCalls("", nil, nil, p.BPF, p.Flags, false)
+	if err != nil {
+		return &Failure{Stage: sys.StagePrepared, Errno: errnoOf(err)}
+	}
+	// A thread that is killed takes its processor with it, in the runtime's
+	// eyes: the watcher needs another.
+	runtime.GOMAXPROCS(2)
+	calls.Watched()
+	sys.DefaultSIGSYS()
+	ready := make(chan struct{})
+	go p.watch(calls, false, ready)
+	<-ready // its thread must exist before the filter does
+	if errno := calls.Load(); errno != 0 {
+		return &Failure{Stage: sys.StageFilter, Errno: errno}
+	}
+	return nil
 }
 
 // watch waits for whatever Run cannot do or tell. It ends with the process.

@@ -1,10 +1,13 @@
 #!/bin/bash
-# Runs runc's own suite with rt, or with another runtime:
+# Runs runc's own suite with rt, or with another runtime, on this host: as root,
+# and as a user.
 #
 #   compat.sh [OPTION...]              rt, against tests/compat/expected
 #   RUNTIME=module|PATH compat.sh ...  that one; nothing is expected of it
+#   WORLDS="host user"                 which of the two
 #
-# Options are those of the program: -only FILES -run TESTS -results FILE -v.
+# Options are those of the program: -only FILES -run TESTS -v. The results are
+# left in .bench/compat/RUNTIME-WORLD.tsv: file, test, outcome, reason.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -12,8 +15,13 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/rt-tests
 # The Debian that some containers are made from.
 go test -count=1 -run '^TestDebian$' ./tests/harness >/dev/null
 debian=$(find "$cache" -maxdepth 1 -name '*-nginx' | head -n 1)
-mkdir -p .bench
-CGO_ENABLED=0 go build -buildvcs=false -o .bench/compat ./tests/compat
-args=(-cache "$cache" -debian "$debian" -runtime "${RUNTIME:-./rt}")
+mkdir -p .bench/compat
+CGO_ENABLED=0 go build -buildvcs=false -o .bench/compat/compat ./tests/compat
+runtime=${RUNTIME:-./rt}
+args=(-cache "$cache" -debian "$debian" -runtime "$runtime")
 [ -n "${RUNTIME:-}" ] || args+=(-expected tests/compat/expected)
-exec .bench/compat "${args[@]}" "$@"
+failed=0
+for world in ${WORLDS:-host user}; do
+	.bench/compat/compat "${args[@]}" -world "$world" -results ".bench/compat/${runtime##*/}-$world.tsv" "$@" || failed=1
+done
+exit $failed

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// worlds are those in which the suite runs: the host's; and in the guest, which has
+// worlds are those in which the suite runs: the host, as root and as a user; and the guest, which has
 // cgroup v2, as root without and with systemd's cgroups, as a user with those of
 // the user's systemd, and as root with SELinux.
-func worlds() []string { return []string{"host", "root", "systemd", "rootless", "selinux"} }
+func worlds() []string { return []string{"host", "user", "root", "systemd", "rootless", "selinux"} }
 
 // kinds are the ways in which a test may end other than well. skip: the suite
 // itself says that it lacks something here. The others are failures that are

@@ -77,7 +77,7 @@ func TestExpected(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(all) == 0 {
+		if len(all) == 0 && world == "host" {
 			t.Errorf("nothing is said of %s", world)
 		}
 		seen := map[string]bool{}

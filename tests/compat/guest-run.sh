@@ -11,14 +11,14 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/rt-compat-vm.XXXXXX")
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 tests/vm/image.sh
 
-ground=$(tests/compat/compat.sh -prepare)
+ground=$(WORLDS=host tests/compat/compat.sh -prepare)
 mkdir -p "$tmp/share/ground/runc"
 cp -a "$ground/bats" "$ground/bin" "$tmp/share/ground/"
 cp -a "$ground/runc/tests" "$ground/runc/go.mod" "$tmp/share/ground/runc/"
 runtime=${RUNTIME:-./rt}
 [ "$runtime" != module ] || runtime=$(echo "$ground"/bin/runc-*)
 cp "$runtime" "$tmp/share/rt"
-cp .bench/compat tests/compat/expected tests/compat/guest.sh "$tmp/share/"
+cp .bench/compat/compat tests/compat/expected tests/compat/guest.sh "$tmp/share/"
 chmod -R go+rX "$tmp/share"
 
 failed=0

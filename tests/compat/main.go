@@ -69,7 +69,7 @@ func compat(o options) (int, error) {
 	if !slices.Contains(worlds(), o.world) {
 		return 2, fmt.Errorf("no world is called %s", o.world)
 	}
-	if os.Getuid() != 0 && o.world == "host" {
+	if os.Getuid() != 0 && o.ofTheHost() {
 		return 2, errors.New("root is needed")
 	}
 	expected, err := o.exceptions()

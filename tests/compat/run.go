@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -27,14 +30,21 @@ type run struct {
 	dir      string // for temporary files, and the copy of the runtime
 	cgroups  []hierarchy
 
+	// stop ends with the signal that ends us: what runs is killed, and what was
+	// made is removed.
+	stop context.Context
+
 	mu      sync.Mutex
 	results []result
 	wrong   []string
 }
 
+// ofTheHost: the world is made here, of namespaces.
+func (o options) ofTheHost() bool { return o.world == "host" || o.world == "user" }
+
 func newRun(o options, g ground, expected exceptions) (*run, error) {
 	r := &run{o: o, g: g, expected: expected}
-	if o.world == "host" {
+	if o.ofTheHost() {
 		mountinfo, err := os.ReadFile("/proc/self/mountinfo")
 		if err != nil {
 			return nil, err
@@ -69,6 +79,9 @@ func (r *run) end() { _ = os.RemoveAll(r.dir) }
 // once more, alone: the suite has races of its own (a socket that is used
 // before it listens), which a busy machine loses.
 func (r *run) all(files []string) error {
+	var ignore context.CancelFunc
+	r.stop, ignore = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer ignore()
 	queue := make(chan string)
 	var workers sync.WaitGroup
 	var errs []error
@@ -83,10 +96,15 @@ func (r *run) all(files []string) error {
 		})
 	}
 	for _, file := range files {
-		queue <- file
+		if r.stop.Err() == nil {
+			queue <- file
+		}
 	}
 	close(queue)
 	workers.Wait()
+	if r.stop.Err() != nil {
+		return errors.New("stopped")
+	}
 	return errors.Join(append(errs, r.again())...)
 }
 
@@ -121,7 +139,7 @@ func (r *run) file(name string) error {
 // that does not end takes its world with it: the ones after it get a new one.
 func (r *run) tests(suite string, names []string) []result {
 	var results []result
-	for len(names) > 0 {
+	for len(names) > 0 && r.stop.Err() == nil {
 		out, err := r.bats(suite, names)
 		t := parse(suite, out)
 		results = append(results, t.results...)
@@ -163,17 +181,22 @@ func (r *run) bats(suite string, names []string) (out string, err error) {
 	if err := os.Chmod(tmp, 0o1777); err != nil {
 		return "", err
 	}
+	g, user, env := r.g, 0, inherited()
+	if r.o.world == "user" {
+		g, user, env = ground{groundForUser}, rootless, userEnv(filepath.Join(tmp, "aux"))
+	}
 	j := job{
-		Args: []string{r.g.bats(), "--tap", "--timing", "--filter", filter(names), filepath.Join(r.g.suite(), suite+".bats")},
-		Dir:  r.g.suite(),
+		Args: []string{g.bats(), "--tap", "--timing", "--filter", filter(names), filepath.Join(g.suite(), suite+".bats")},
+		Dir:  g.suite(),
 		Tmp:  tmp,
+		User: user, Ground: r.g.dir,
 		Env: append([]string{
-			"PATH=" + r.g.bin() + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + os.Getenv("HOME"), "TERM=vt100", "LC_ALL=C",
+			"PATH=" + g.bin() + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + os.Getenv("HOME"), "TERM=vt100", "LC_ALL=C",
 			"TMPDIR=" + tmp, "RUNC=" + filepath.Join(r.dir, "runc"),
-		}, inherited()...),
+		}, env...),
 		Name:    fmt.Sprintf("rt-compat-%d-%s", os.Getpid(), suite),
 		Cgroups: r.cgroups,
-		Bare:    r.o.world != "host",
+		Bare:    !r.o.ofTheHost(),
 	}
 	for _, h := range j.Cgroups {
 		defer func() { err = errors.Join(err, h.remove(j.Name)) }()
@@ -203,6 +226,7 @@ func (r *run) command(j job) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer context.AfterFunc(r.stop, func() { _ = cmd.Process.Kill() })()
 	out.late = time.AfterFunc(testLimit, func() { _ = cmd.Process.Kill() })
 	err = cmd.Wait()
 	if !out.late.Stop() {

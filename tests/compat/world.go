@@ -20,7 +20,9 @@ type job struct {
 	Tmp     string
 	Name    string // of the cgroup
 	Cgroups []hierarchy
-	Bare    bool // in the machine's own namespaces: systemd knows no others
+	User    int    // who runs it, 0 or the user of the name "rootless"
+	Ground  string // bound there for a user, who may not come to where it is
+	Bare    bool   // in the machine's own namespaces: systemd knows no others
 }
 
 // start begins the job in namespaces of its own: this program as their first
@@ -94,6 +96,11 @@ func (j job) settle() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	if j.User != 0 {
+		if err := j.settleUser(); err != nil {
+			return err
+		}
+	}
 	// Checkpoints are not rt's, and not every kernel's.
 	if err := j.hide("criu"); err != nil {
 		return err
@@ -137,10 +144,17 @@ func (j job) run() (int, error) {
 	}
 	defer master.Close()
 	go func() { _, _ = io.Copy(io.Discard, master) }()
+	attr := &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
+	if j.User != 0 {
+		attr.Credential = &syscall.Credential{Uid: uint32(j.User), Gid: uint32(j.User)}
+		if err := slave.Chown(j.User, ttyGroup); err != nil {
+			return 0, err
+		}
+	}
 	child, err := os.StartProcess(j.Args[0], j.Args, &os.ProcAttr{
 		Dir: j.Dir, Env: j.Env,
 		Files: []*os.File{slave, os.Stdout, os.Stderr},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0},
+		Sys:   attr,
 	})
 	if err != nil {
 		return 0, err

@@ -230,3 +230,36 @@ func TestPrestartEntersByPid(t *testing.T) {
 	c.Spec.Hooks = &specs.Hooks{Prestart: shHook("PATH=/usr/sbin:/usr/bin:/sbin:/bin; "+script, 0)}
 	c.Run().WantOutput(t, "1404\n")
 }
+
+// TestStartContainerHooksAreFiltered: a startContainer hook is the container's, and
+// under its filter; one that kills init's thread on the way ends the start.
+func TestStartContainerHooksAreFiltered(t *testing.T) {
+	for name, test := range map[string]struct {
+		action   specs.LinuxSeccompAction
+		syscalls []string
+		texts    []string
+	}{
+		"refuses":         {specs.ActErrno, []string{"mkdir", "mkdirat"}, []string{"error running startContainer hook #0", "exit status 1"}},
+		"kills":           {specs.ActKillProcess, []string{"mkdir", "mkdirat"}, []string{"error running startContainer hook #0", "bad system call"}},
+		"kills a thread":  {specs.ActKill, []string{"mkdir", "mkdirat"}, []string{"error running startContainer hook #0", "bad system call"}},
+		"kills our forks": {specs.ActKill, []string{"clone", "clone3", "vfork", "fork"}, []string{"bad system call"}},
+		"is harmless":     {specs.ActErrno, []string{"swapon"}, nil},
+	} {
+		for _, noNewPrivileges := range []bool{false, true} {
+			c := harness.New(t, sh("test -d /tmp/made"))
+			c.Spec.Process.NoNewPrivileges = noNewPrivileges
+			c.Spec.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: test.syscalls, Action: test.action}}}
+			c.Spec.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "exec mkdir /tmp/made"}}}}
+			if test.texts == nil {
+				c.Run().WantExit(t, 0)
+				continue
+			}
+			if name == "kills our forks" {
+				c.Runtime.Only(t, "says what killed it")
+			}
+			if r := c.Run().WantFailure(t, test.texts...); t.Failed() {
+				t.Fatalf("%s, noNewPrivileges %v: %v", name, noNewPrivileges, r)
+			}
+		}
+	}
+}
