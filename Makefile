@@ -91,7 +91,6 @@ conformance-binary:
 	@mkdir -p .bench
 	$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
 
-
 compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some tests of it
 	@tests/demo/needs.sh $(COMPAT_NEEDS)
 	@$(MAKE) --no-print-directory build
@@ -143,6 +142,8 @@ lint: ## gofmt, go vet, staticcheck, shellcheck
 		[ -z "$$unformatted" ] || { echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) vet -tags clients ./tests/clients/...
+	$(GO) run $(STATICCHECK) -tags clients ./tests/clients/...
 	@tests/demo/needs.sh shellcheck
 	shellcheck .ci/run packaging/*.sh tests/demo/*.sh tests/vm/*.sh tests/compat/*.sh
 
