@@ -4,6 +4,7 @@ package docker
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ func (e *engine) clean(t *testing.T) {
 
 // swarm makes this one machine a swarm, an overlay network in it, and a
 // service that is reached over that network and at a published port. A virtual
-// IP would need the kernel's ipvs: the names are resolved to the tasks.
+// IP would need the kernel's ipvs: the name of the first is resolved to its tasks.
 func swarm(t *testing.T, e *engine) {
 	world.Command(t, "ip", "link", "add", "rt-swarm", "type", "bridge").WantExit(t, 0)
 	t.Cleanup(func() { world.Command(t, "ip", "link", "del", "rt-swarm") })
@@ -98,6 +99,19 @@ func swarm(t *testing.T, e *engine) {
 	world.Until(t, "another task", func() bool {
 		now := e.ok(t, "ps", "-q", "--filter", "name=rt-published")
 		return now != "" && now != id
+	})
+	t.Run("virtual-ip", func(t *testing.T) {
+		if _, err := os.Stat("/proc/net/ip_vs"); err != nil {
+			t.Skipf("the kernel's ip_vs is missing: %v", err)
+		}
+		e.ok(t, "service", "create", "-d", "--name", "rt-virtual", "--network", "rt-overlay", "busybox", "sh", "-c", script)
+		defer e.do(t, "service", "rm", "rt-virtual")
+		world.Until(t, "the service", func() bool {
+			return e.ok(t, "service", "ls", "--format", "{{.Replicas}}", "--filter", "name=rt-virtual") == "1/1"
+		})
+		if page := e.fetch(t, "rt-virtual", "--network", "rt-overlay"); len(page) != 12 {
+			t.Errorf("at the virtual address: %q", page)
+		}
 	})
 	e.ok(t, "service", "rm", "rt-service", "rt-published")
 	world.Until(t, "the end of the tasks", func() bool {
