@@ -6,6 +6,7 @@
 #   tester        as an unprivileged user whose systemd has delegated it a cgroup
 #   undelegated   as the same user in a cgroup that is not its own
 #   selinux       as root, the tests of SELinux alone
+#   podman        Podman with systemd's cgroups, as root and as that user
 set -uo pipefail
 
 run=${RT_VM_RUN:-.} only=${RT_VM_ONLY:-.}
@@ -45,6 +46,12 @@ for world in "$@"; do
 			XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus
 		;;
 	selinux) suite selinux "$only" SELinux env ;;
+	podman)
+		modprobe -a overlay fuse tun
+		/share/src/tests/vm/podman.sh /share/src/rt /results/counts &
+		as-tester /share/src/tests/vm/podman.sh /share/src/rt /results/counts || failed=1
+		wait $! || failed=1
+		;;
 	*)
 		echo "no world is called $world"
 		failed=1

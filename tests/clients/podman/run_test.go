@@ -164,9 +164,9 @@ var runChecks = []check{
 		cmd := p.in("NOTIFY_SOCKET="+path, "run", "-d", "--name", name, "--sdnotify", "container", image, "sh", "-c", "probe notify READY=1 && sleep 1000")
 		wait := harness.Start(p.t, cmd)
 		all := ""
-		must(p.t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+		must(p.t, conn.SetReadDeadline(time.Now().Add(harness.Slow(harness.Deadline))))
 		buf := make([]byte, 4096)
-		for !strings.Contains(all, "READY=1") {
+		for !strings.Contains(all, "READY=1") || !strings.Contains(all, "MAINPID=") {
 			n, err := conn.Read(buf)
 			if err != nil {
 				p.t.Fatalf("%v, after %q", err, all)
@@ -174,7 +174,6 @@ var runChecks = []check{
 			all += string(buf[:n]) + "\n"
 		}
 		wait().WantExit(p.t, 0)
-		has(p.t, all, "MAINPID=")
 	}},
 	{"process/sdnotify-of-conmon", both, func(p *podman) {
 		path := filepath.Join(p.temp(), "notify")
@@ -185,7 +184,7 @@ var runChecks = []check{
 		cmd := p.in("NOTIFY_SOCKET="+path, "run", "--rm", "--sdnotify", "conmon", image, "sh", "-c", "echo [$NOTIFY_SOCKET]")
 		is(p.t, harness.Exec(p.t, cmd).WantExit(p.t, 0).Stdout, "[]\n")
 		buf := make([]byte, 4096)
-		must(p.t, conn.SetReadDeadline(time.Now().Add(30*time.Second)))
+		must(p.t, conn.SetReadDeadline(time.Now().Add(harness.Slow(harness.Deadline))))
 		n, err := conn.Read(buf)
 		must(p.t, err)
 		has(p.t, string(buf[:n]), "MAINPID=", "READY=1")
