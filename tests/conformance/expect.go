@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -76,9 +77,8 @@ func loadExpectations(path string) (*expectations, error) {
 	return e, nil
 }
 
-// readExpectations reads the file's text:
-//
-// A fact may be !FACT. The first entry whose facts hold is a program's.
+// readExpectations reads the file's text. A fact may be !FACT; the first entry
+// whose facts hold is a program's.
 //
 //	program NAME OK NOT-OK SKIPPED
 //		needs FACT …
@@ -89,9 +89,7 @@ func loadExpectations(path string) (*expectations, error) {
 //		says TEXT
 //			KIND: REASON
 func readExpectations(text string) (*expectations, error) {
-	var e expectations
-	var current *expectation
-	var open *exception
+	var r reader
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -99,58 +97,80 @@ func readExpectations(text string) (*expectations, error) {
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		wrong := func(format string, args ...any) error {
-			return fmt.Errorf("line %d: %s: %q", number, fmt.Sprintf(format, args...), line)
-		}
-		depth := len(line) - len(strings.TrimLeft(line, "\t"))
-		line = strings.TrimLeft(line, "\t")
-		if depth != 2 && open != nil {
-			return nil, wrong("the exception before it has no reason")
-		}
-		word, rest, _ := strings.Cut(line, " ")
-		switch {
-		case depth == 0 && word == "program":
-			x, err := readProgram(rest)
-			if err != nil {
-				return nil, wrong("%v", err)
-			}
-			e.list, current = append(e.list, x), x
-		case depth == 1 && current != nil && word == "needs" && rest != "":
-			current.needs = strings.Fields(rest)
-			for _, fact := range current.needs {
-				if !knownFact(fact) {
-					return nil, wrong("no fact is called %s", fact)
-				}
-			}
-		case depth == 1 && current != nil && line == "silent":
-			current.silent = true
-		case depth == 1 && current != nil && word == "races" && rest != "":
-			current.races = rest
-		case depth == 1 && current != nil && strings.HasPrefix(line, "not ok "):
-			count, text, _ := strings.Cut(strings.TrimPrefix(line, "not ok "), " ")
-			n, err := strconv.Atoi(count)
-			if err != nil || n < 1 || text == "" {
-				return nil, wrong("want: not ok COUNT TEXT")
-			}
-			current.failures = append(current.failures, exception{text: text, count: n})
-			open = &current.failures[len(current.failures)-1]
-		case depth == 1 && current != nil && word == "says" && rest != "":
-			current.complaints = append(current.complaints, exception{text: rest, count: 1})
-			open = &current.complaints[len(current.complaints)-1]
-		case depth == 2 && open != nil:
-			kind, reason, _ := strings.Cut(line, ": ")
-			if kinds()[kind] == "" || reason == "" {
-				return nil, wrong("want: KIND: REASON")
-			}
-			open.kind, open.reason, open = kind, reason, nil
-		default:
-			return nil, wrong("what is it")
+		if err := r.line(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w: %q", number, err, line)
 		}
 	}
-	if open != nil {
-		return nil, fmt.Errorf("the last exception has no reason: %q", open.text)
+	if r.open != nil {
+		return nil, fmt.Errorf("the last exception has no reason: %q", r.open.text)
 	}
-	return &e, e.check()
+	return &r.all, r.all.check()
+}
+
+// reader is where in the file we are.
+type reader struct {
+	all     expectations
+	current *expectation
+	open    *exception // it has no reason yet
+}
+
+func (r *reader) line(line string) error {
+	depth := len(line) - len(strings.TrimLeft(line, "\t"))
+	line = strings.TrimLeft(line, "\t")
+	word, rest, _ := strings.Cut(line, " ")
+	switch {
+	case depth != 2 && r.open != nil:
+		return errors.New("the exception before it has no reason")
+	case depth == 0 && word == "program":
+		x, err := readProgram(rest)
+		if err != nil {
+			return err
+		}
+		r.all.list, r.current = append(r.all.list, x), x
+		return nil
+	case depth == 1 && r.current != nil:
+		return r.about(line, word, rest)
+	case depth == 2 && r.open != nil:
+		kind, reason, _ := strings.Cut(line, ": ")
+		if kinds()[kind] == "" || reason == "" {
+			return errors.New("want: KIND: REASON")
+		}
+		r.open.kind, r.open.reason, r.open = kind, reason, nil
+		return nil
+	}
+	return errors.New("what is it")
+}
+
+// about reads a line about the current program.
+func (r *reader) about(line, word, rest string) error {
+	x := r.current
+	switch {
+	case word == "needs" && rest != "":
+		x.needs = strings.Fields(rest)
+		for _, fact := range x.needs {
+			if !knownFact(fact) {
+				return fmt.Errorf("no fact is called %s", fact)
+			}
+		}
+	case line == "silent":
+		x.silent = true
+	case word == "races" && rest != "":
+		x.races = rest
+	case word == "says" && rest != "":
+		x.complaints = append(x.complaints, exception{text: rest, count: 1})
+		r.open = &x.complaints[len(x.complaints)-1]
+	case strings.HasPrefix(line, "not ok "):
+		count, text, _ := strings.Cut(strings.TrimPrefix(line, "not ok "), " ")
+		n, err := strconv.Atoi(count)
+		if err != nil || n < 1 || text == "" {
+			return errors.New("want: not ok COUNT TEXT")
+		}
+		x.failures = append(x.failures, exception{text: text, count: n})
+		r.open = &x.failures[len(x.failures)-1]
+	default:
+		return errors.New("what is it")
+	}
+	return nil
 }
 
 // check looks for what cannot be meant.
@@ -173,7 +193,7 @@ func (e *expectations) check() error {
 func readProgram(rest string) (*expectation, error) {
 	f := strings.Fields(rest)
 	if len(f) != 4 {
-		return nil, fmt.Errorf("want: program NAME OK NOT-OK SKIPPED")
+		return nil, errors.New("want: program NAME OK NOT-OK SKIPPED")
 	}
 	var n [3]int
 	for i := range n {

@@ -29,7 +29,7 @@ func (c column) title() string {
 	return c.name + " " + fields[len(fields)-1]
 }
 
-// columns reads the files of rt, runc and crun named in flags; nil when none is.
+// columnFlags name the files of results that the columns are read from.
 type columnFlags struct{ rt, runc, crun string }
 
 func (f *columnFlags) declare(set *flag.FlagSet, prefix, what string) {
@@ -38,6 +38,7 @@ func (f *columnFlags) declare(set *flag.FlagSet, prefix, what string) {
 	set.StringVar(&f.crun, prefix+"crun", "", "results of crun")
 }
 
+// load returns no column when no file is named.
 func (f *columnFlags) load() ([]column, error) {
 	var all []column
 	for _, c := range []struct{ name, path string }{{"rt", f.rt}, {"runc", f.runc}, {"crun", f.crun}} {

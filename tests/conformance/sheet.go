@@ -67,9 +67,7 @@ func readSheet(text string) (sheet, error) {
 // tally counts the tests of one suite.
 type tally struct {
 	ok, notOK, skip int
-	// ended: the program itself had a row. complaints are those that were not ok.
-	ended      bool
-	complaints int
+	complaints      int // rows about the program itself that are not ok
 }
 
 func (s sheet) tallies() map[string]tally {
@@ -78,7 +76,6 @@ func (s sheet) tallies() map[string]tally {
 		t := all[r.suite]
 		switch {
 		case r.name == programLine:
-			t.ended = true
 			if r.outcome != passed {
 				t.complaints++
 			}
@@ -95,7 +92,7 @@ func (s sheet) tallies() map[string]tally {
 }
 
 func (r result) tally() tally {
-	t := tally{ended: true, complaints: len(r.errors)}
+	t := tally{complaints: len(r.errors)}
 	t.ok, t.notOK, t.skip = r.counts()
 	return t
 }
