@@ -74,16 +74,19 @@ conformance: conformance-binary ## the OCI's validation programs, against what i
 	@for view in "" -v2; do \
 		$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime ./$(OUT) $$view -expected tests/conformance/expected -page docs/conformance.md || exit 1; done
 
-# The results of runc's suite are taken from .bench/compat-{rt,runc,crun}.tsv; without
-# them that part of the page stays.
+# The results of runc's suite are those that `make compat` left for rt, and
+# RUNTIME=module and RUNTIME=crun with it for the others; without rt's as root
+# that part of the page stays.
 conformance-page: conformance-binary ## docs/conformance.md: rt beside runc and crun
 	@tests/demo/needs.sh runc crun
 	@for runtime in ./$(OUT) "$$(command -v runc)" "$$(command -v crun)"; do \
 		$(SUDO) env "PATH=$$PATH" .bench/conformance -runtime "$$runtime" -results .bench/conformance-$${runtime##*/}.tsv || exit 1; done
-	.bench/conformance page -expected tests/conformance/expected \
-		$$(for name in rt runc crun; do echo "-$$name .bench/conformance-$$name.tsv"; \
-			if [ -e .bench/compat-$$name.tsv ]; then echo "-compat-$$name .bench/compat-$$name.tsv"; fi; done) \
-		$$([ ! -e tests/compat/expected ] || echo -compat-expected tests/compat/expected)
+	@set -- -expected tests/conformance/expected -compat-expected tests/compat/expected; \
+	given() { [ ! -e "$$2" ] || echo "$$1 $$2"; }; \
+	.bench/conformance page "$$@" \
+		$$(for name in rt runc crun; do echo "-$$name .bench/conformance-$$name.tsv"; done) \
+		$$(for world in host user; do flag=-compat; [ $$world = host ] || flag=-compat-user; for name in rt runc crun; do \
+			results=$$name; [ $$name != runc ] || results=module; given "$$flag-$$name" ".bench/compat/$$results-$$world.tsv"; done; done)
 
 conformance-binary:
 	@tests/demo/needs.sh $(CONFORMANCE_NEEDS)
@@ -95,6 +98,9 @@ compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some t
 	@tests/demo/needs.sh $(COMPAT_NEEDS)
 	@$(MAKE) --no-print-directory build
 	@$(SUDO) env "PATH=$$PATH" tests/compat/compat.sh $(COMPAT)
+	@$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
+	@[ -n "$(COMPAT)" ] || for world in host user; do \
+		.bench/conformance compat -world $$world -results .bench/compat/rt-$$world.tsv || exit 1; done
 
 test-podman: ## Podman, conmon and buildah with rt, for root and for a user
 	@tests/demo/needs.sh $(PODMAN_NEEDS)

@@ -5,14 +5,36 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
-// compatPart is the page's text about runc's suite: a table by file, and the
-// tests that rt is expected to fail.
-func compatPart(columns []column, expected string) (string, error) {
+// compatPart is the page's text about runc's suite, as root and as a user.
+func compatPart(host, user []column, expected string) (string, error) {
 	var b strings.Builder
-	b.WriteString("The bats files of runc's release that `make compat` pins: passed / failed / skipped.\n\n")
+	b.WriteString("The bats files of the runc release that `make compat` pins, which also is the runc of the tables: passed / failed / skipped.\n" +
+		"Failures of rt are for want of something on the host (*environment*), as a test looks into runc's own affairs\n" +
+		"(*runc-internal*), or where rt means to differ (*difference*).\n")
+	for _, w := range []struct {
+		name, title string
+		columns     []column
+	}{{"host", "As root", host}, {"user", "As a user", user}} {
+		if len(w.columns) == 0 {
+			continue
+		}
+		b.WriteString("\n" + worldTitle(w.name) + w.title + ":\n\n")
+		if err := worldPart(&b, w.columns, expected, w.name); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
+}
+
+// worldTitle begins a world's part, so that it is found again.
+func worldTitle(world string) string { return "<!-- " + world + " -->\n" }
+
+// worldPart is a table by file, and the tests that rt fails.
+func worldPart(b *strings.Builder, columns []column, expected, world string) error {
 	var sheets []sheet
 	titles := []string{"file"}
 	tallies := make([]map[string]tally, len(columns))
@@ -21,7 +43,7 @@ func compatPart(columns []column, expected string) (string, error) {
 		titles = append(titles, c.title())
 		tallies[i] = c.tallies()
 	}
-	head(&b, titles)
+	head(b, titles)
 	total := make([]tally, len(columns))
 	for _, name := range suites(sheets...) {
 		cells := []string{"`" + name + "`"}
@@ -36,43 +58,42 @@ func compatPart(columns []column, expected string) (string, error) {
 			total[i].skip += t.skip
 			cells = append(cells, t.bats())
 		}
-		line(&b, cells)
+		line(b, cells)
 	}
 	cells := []string{"**all**"}
 	for _, t := range total {
 		cells = append(cells, "**"+t.bats()+"**")
 	}
-	line(&b, cells)
+	line(b, cells)
 	if expected == "" {
-		return b.String(), nil
+		return nil
 	}
 	text, err := os.ReadFile(expected)
 	if err != nil {
-		return "", err
+		return err
 	}
-	why, err := compatReasons(string(text))
+	why, err := compatReasons(string(text), world)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", expected, err)
+		return fmt.Errorf("%s: %w", expected, err)
 	}
-	b.WriteString("\nThe tests that rt fails: for want of something on the host (*environment*), as they look into runc's own affairs\n" +
-		"(*runc-internal*), or where rt means to differ (*difference*).\n\n")
-	head(&b, []string{"file", "test", "", "why"})
+	b.WriteString("\n")
+	head(b, []string{"file", "test that rt fails", "", "why"})
 	for _, r := range columns[0].rows {
 		if r.outcome != failed {
 			continue
 		}
 		reason, listed := why[r.suite+"\t"+r.name]
 		if !listed {
-			return "", fmt.Errorf("%s: rt fails %s: %s, and no reason is listed", expected, r.suite, r.name)
+			return fmt.Errorf("%s: rt fails %s: %s, and no reason is listed", expected, r.suite, r.name)
 		}
-		line(&b, []string{"`" + r.suite + "`", escape(r.name), reason.kind, escape(reason.reason)})
+		line(b, []string{"`" + r.suite + "`", escape(r.name), reason.kind, escape(reason.reason)})
 	}
-	return b.String(), nil
+	return nil
 }
 
-// compatReasons reads the failures that are expected of rt: lines of worlds,
-// file, test, kind and reason with tabs between. Skips have no reason of ours.
-func compatReasons(text string) (map[string]exception, error) {
+// compatReasons reads the failures that are expected of rt in a world: lines of
+// worlds, file, test, kind and reason with tabs between. Skips have no reason of ours.
+func compatReasons(text, world string) (map[string]exception, error) {
 	all := map[string]exception{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -83,7 +104,7 @@ func compatReasons(text string) (map[string]exception, error) {
 		if len(f) != 5 {
 			return nil, fmt.Errorf("not five fields: %q", line)
 		}
-		if f[3] != "skip" {
+		if f[3] != "skip" && slices.Contains(strings.Split(f[0], ","), world) {
 			all[f[1]+"\t"+f[2]] = exception{kind: f[3], reason: f[4]}
 		}
 	}
@@ -95,6 +116,7 @@ func compatReasons(text string) (map[string]exception, error) {
 func compatCommand(args []string) error {
 	set := flag.NewFlagSet("conformance compat", flag.ExitOnError)
 	results := set.String("results", "", "the run's results")
+	world := set.String("world", "host", "as root on the host, or as a user")
 	path := set.String("page", "docs/conformance.md", "the page")
 	if err := set.Parse(args); err != nil {
 		return err
@@ -108,14 +130,16 @@ func compatCommand(args []string) error {
 		return err
 	}
 	var wrong []error
-	for _, line := range checkCompat(string(text), s) {
+	for _, line := range checkCompat(string(text), *world, s) {
 		wrong = append(wrong, fmt.Errorf("%s: %s", *path, line))
 	}
 	return errors.Join(wrong...)
 }
 
-func checkCompat(page string, s sheet) []string {
-	table, _, _ := strings.Cut(between(page, compatBegin, compatEnd), "\n\nThe tests")
+func checkCompat(page, world string, s sheet) []string {
+	_, table, _ := strings.Cut(between(page, compatBegin, compatEnd), worldTitle(world))
+	table, _, _ = strings.Cut(table, "\n<!--")
+	table, _, _ = strings.Cut(table, "\n| file | test")
 	cells := rtColumn(table)
 	var wrong []string
 	for _, name := range suites(s) {

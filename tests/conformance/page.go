@@ -58,13 +58,14 @@ func (f *columnFlags) load() ([]column, error) {
 }
 
 func pageCommand(args []string) error {
-	var programs, bats columnFlags
+	var programs, host, user columnFlags
 	set := flag.NewFlagSet("conformance page", flag.ExitOnError)
 	expected := set.String("expected", "", "the file of what is expected of rt with the programs")
 	batsExpected := set.String("compat-expected", "", "the file of what is expected of rt with runc's suite")
 	out := set.String("out", "docs/conformance.md", "the page; its part about a suite without results stays")
 	programs.declare(set, "", "the validation programs")
-	bats.declare(set, "compat-", "runc's suite")
+	host.declare(set, "compat-", "runc's suite as root")
+	user.declare(set, "compat-user-", "runc's suite as a user")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -80,13 +81,17 @@ func pageCommand(args []string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	compat, err := bats.load()
+	asRoot, err := host.load()
+	if err != nil {
+		return err
+	}
+	asUser, err := user.load()
 	if err != nil {
 		return err
 	}
 	part := between(string(old), compatBegin, compatEnd)
-	if len(compat) > 0 {
-		if part, err = compatPart(compat, *batsExpected); err != nil {
+	if len(asRoot) > 0 {
+		if part, err = compatPart(asRoot, asUser, *batsExpected); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,8 @@ func exampleCompat(t *testing.T) string {
 	if err := os.WriteFile(expected, []byte("# c\nhost\tcreate\tmakes two\tdifference\tone is enough\nhost\t*\t*\tskip\trequires more\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	part, err := compatPart([]column{{"rt", mustSheet(t, rt)}, {"runc", mustSheet(t, runc)}}, expected)
+	user := "create\tmakes | one\tok\t\n"
+	part, err := compatPart([]column{{"rt", mustSheet(t, rt)}, {"runc", mustSheet(t, runc)}}, []column{{"rt", mustSheet(t, user)}}, expected)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +45,10 @@ func exampleCompat(t *testing.T) string {
 // A failure of rt without a reason is no page.
 func TestCompatWithoutReason(t *testing.T) {
 	expected := filepath.Join(t.TempDir(), "expected")
-	if err := os.WriteFile(expected, []byte("host\tcreate\tmakes two\tskip\tno\n"), 0o644); err != nil {
+	if err := os.WriteFile(expected, []byte("host\tcreate\tmakes two\tskip\tno\nuser\tcreate\tmakes two\tenvironment\tno\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := compatPart([]column{{"rt", mustSheet(t, "create\tmakes two\tnot ok\tx\n")}}, expected)
+	_, err := compatPart([]column{{"rt", mustSheet(t, "create\tmakes two\tnot ok\tx\n")}}, nil, expected)
 	if err == nil || !strings.Contains(err.Error(), "no reason is listed") {
 		t.Error(err)
 	}
@@ -138,10 +139,16 @@ func TestResultsRoundTrip(t *testing.T) {
 func TestCheckCompat(t *testing.T) {
 	text := page(exampleColumns(t), &expectations{}, exampleCompat(t))
 	run := "create\ta\tok\t\ncreate\tb\tnot ok\tx\ndelete\tc\tskip\ty\n"
-	if wrong := checkCompat(text, mustSheet(t, run)); len(wrong) > 0 {
+	if wrong := checkCompat(text, "host", mustSheet(t, run)); len(wrong) > 0 {
 		t.Errorf("a true page: %v", wrong)
 	}
-	wrong := checkCompat(text, mustSheet(t, strings.Replace(run, "not ok", "ok", 1)+"exec\ta\tok\t\n"))
+	if wrong := checkCompat(text, "user", mustSheet(t, "create\ta\tok\t\n")); len(wrong) > 0 {
+		t.Errorf("a page that is true of the user: %v", wrong)
+	}
+	if wrong := checkCompat(text, "user", mustSheet(t, run)); len(wrong) != 2 {
+		t.Errorf("the user's table is taken from root's: %v", wrong)
+	}
+	wrong := checkCompat(text, "host", mustSheet(t, strings.Replace(run, "not ok", "ok", 1)+"exec\ta\tok\t\n"))
 	want := []string{`create: the page says "1 / 1 / 0", the run "2 / 0 / 0"`, `exec: the page says "", the run "1 / 0 / 0"`}
 	if diff := cmp.Diff(want, wrong); diff != "" {
 		t.Error(diff)
