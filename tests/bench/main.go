@@ -125,7 +125,7 @@ func (o *options) times(subjects, runtimes []*subject) error {
 	if o.only != "" {
 		return nil
 	}
-	scale, err := measureScale(runtimes)
+	scale, err := measureScale(runtimes, max(o.rounds/10, 1))
 	if err != nil {
 		return err
 	}

@@ -261,6 +261,10 @@ func (r row) measure(all []*subject, rounds int) (results []result, err error) {
 			}()
 		}
 	}
+	warmUp := warmUp
+	if r.few > 1 {
+		warmUp = 0 // what takes long is warm soon
+	}
 	for round := range warmUp + rounds {
 		for i := range subjects {
 			s := subjects[(i+round)%len(subjects)]

@@ -110,6 +110,8 @@ func markdown(sittings []table) string {
 			fmt.Fprintf(&b, " %s to %s %s | %s |\n", number(r.median(r.subjects[0])), number(r.median(s)), r.unit, last)
 		}
 	}
+	first := last[0]
+	fmt.Fprintf(&b, "\n%d pairs in each run; fewer where one takes long, with the whole of their spread in brackets.\n", len(first.values[first.subjects[0].name]))
 	return b.String()
 }
 

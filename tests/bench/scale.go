@@ -238,8 +238,7 @@ type scale struct {
 	atOnce   map[string]float64 // the creates at once, by subject
 }
 
-func measureScale(subjects []*subject) (sc scale, err error) {
-	const rounds = 9
+func measureScale(subjects []*subject, rounds int) (sc scale, err error) {
 	sc = scale{subjects: subjects, atOnce: map[string]float64{}}
 	for _, s := range subjects {
 		defer func() { err = errors.Join(err, s.copies(0)) }()
@@ -263,7 +262,7 @@ func measureScale(subjects []*subject) (sc scale, err error) {
 		}
 		few := rounds
 		if n > 1000 {
-			few = 3 // a list takes seconds
+			few = min(rounds, 3) // a list takes seconds
 		}
 		for round := range few {
 			for i := range subjects {
