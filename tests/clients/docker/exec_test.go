@@ -66,8 +66,7 @@ func execChecks() []check {
 			x := e.pty(t, "exec", "-it", name, "sh")
 			x.Type("tty; ps | grep -c sh\r")
 			x.Expect("/dev/pts/0")
-			x.Resize(99, 33)
-			world.Until(t, "the new size of the terminal", func() bool { return e.retry(x, "stty size", "33 99") })
+			e.resize(t, x)
 			x.Type("exit 8\r")
 			if code := x.Wait(); code != 8 {
 				t.Errorf("exit %d, want 8", code)

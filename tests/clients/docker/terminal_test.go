@@ -27,10 +27,7 @@ func terminalChecks() []check {
 			world.Until(t, "the size of the terminal", func() bool {
 				return e.retry(x, "stty size", "24 80")
 			})
-			x.Resize(101, 31)
-			world.Until(t, "the new size of the terminal", func() bool {
-				return e.retry(x, "stty size", "31 101")
-			})
+			e.resize(t, x)
 			x.Type("exit 5\r")
 			if code := x.Wait(); code != 5 {
 				t.Errorf("exit %d, want 5", code)
@@ -100,6 +97,17 @@ func terminalChecks() []check {
 			equal(t, "output", r.Stdout, "got a line\n")
 		}},
 	}
+}
+
+// resize changes the size and waits until a shell on the terminal sees that. A
+// change that comes before the client listens for them is lost: it is repeated.
+func (e *engine) resize(t *testing.T, x *world.Terminal) {
+	t.Helper()
+	world.Until(t, "the new size of the terminal", func() bool {
+		x.Resize(100, 30)
+		x.Resize(101, 31)
+		return e.retry(x, "stty size", "31 101")
+	})
 }
 
 // retry types a command and tells whether its output comes soon.
