@@ -78,10 +78,14 @@ func (h hierarchy) make(name string, realtime bool) error {
 	if h.Options == "" {
 		return nil
 	}
-	files := []string{"cpuset.cpus", "cpuset.mems"}
 	if realtime {
-		files = append(files, "cpu.rt_runtime_us")
+		_ = inherit(dir, []string{"cpu.rt_runtime_us"}) // another may have it: then its test says so
 	}
+	return inherit(dir, []string{"cpuset.cpus", "cpuset.mems"})
+}
+
+// inherit copies the files of the parent cgroup that are there.
+func inherit(dir string, files []string) error {
 	for _, file := range files {
 		value, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file))
 		if errors.Is(err, fs.ErrNotExist) {

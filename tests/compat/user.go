@@ -104,17 +104,5 @@ func delegate(dir string) error {
 			return err
 		}
 	}
-	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-		value, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, file), value, 0)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return inherit(dir, []string{"cpuset.cpus", "cpuset.mems"})
 }
