@@ -7,7 +7,8 @@
 #   WORLDS="host user"                 which of the two
 #
 # Options are those of the program: -only FILES -run TESTS -v. The results are
-# left in .bench/compat/RUNTIME-WORLD.tsv: file, test, outcome, reason.
+# left in .bench/compat-RUNTIME.tsv (of the user: compat-RUNTIME-user.tsv): file,
+# test, outcome, reason.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -22,6 +23,8 @@ args=(-cache "$cache" -debian "$debian" -runtime "$runtime")
 [ -n "${RUNTIME:-}" ] || args+=(-expected tests/compat/expected)
 failed=0
 for world in ${WORLDS:-host user}; do
-	.bench/compat/compat "${args[@]}" -world "$world" -results ".bench/compat/${runtime##*/}-$world.tsv" "$@" || failed=1
+	results=.bench/compat-${runtime##*/}
+	[ "$world" = host ] || results+=-$world
+	.bench/compat/compat "${args[@]}" -world "$world" -results "$results.tsv" "$@" || failed=1
 done
 exit $failed
