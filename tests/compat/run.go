@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -257,6 +258,10 @@ func (r *run) report(took time.Duration) (int, error) {
 	sort.SliceStable(r.results, func(i, j int) bool { return r.results[i].suite < r.results[j].suite })
 	counts := map[outcome]int{}
 	var table strings.Builder
+	if version, err := exec.Command(r.o.runtime, "--version").Output(); err == nil {
+		first, _, _ := strings.Cut(string(version), "\n")
+		table.WriteString("# " + first + "\n")
+	}
 	for _, t := range r.results {
 		counts[t.outcome]++
 		fmt.Fprintf(&table, "%s\t%s\t%s\t%s\n", t.suite, t.name, t.outcome, strings.ReplaceAll(t.reason, "\t", " "))
