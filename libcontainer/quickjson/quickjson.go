@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -37,10 +38,9 @@ func Unmarshal(data []byte, v any) error {
 // reader stands at a byte of the text. Its methods return false where the
 // plain road ends; what was filled so far is worth nothing then.
 type reader struct {
-	data   []byte
-	at     int
-	depth  int
-	shapes []shape
+	data  []byte
+	at    int
+	depth int
 }
 
 func (r *reader) document(v reflect.Value) bool {
@@ -244,7 +244,7 @@ func (r *reader) entries(v reflect.Value) bool {
 }
 
 func (r *reader) object(v reflect.Value) bool {
-	shape := r.shape(v.Type())
+	shape := shapeOf(v.Type())
 	var seen uint64 // fields
 	return r.list('{', '}', func() bool {
 		name, escaped, ok := r.quoted()
@@ -266,7 +266,6 @@ func (r *reader) object(v reflect.Value) bool {
 // shape is what a struct has: its fields with their JSON names, those of
 // embedded structs among them.
 type shape struct {
-	of     reflect.Type
 	fields []named
 	plain  bool // no field has rules of its own
 }
@@ -276,16 +275,17 @@ type named struct {
 	index []int
 }
 
-func (r *reader) shape(t reflect.Type) *shape {
-	for i := range r.shapes {
-		if r.shapes[i].of == t {
-			return &r.shapes[i]
-		}
+// shapes are those of the types that were met, by reflect.Type.
+var shapes sync.Map
+
+func shapeOf(t reflect.Type) *shape {
+	if s, ok := shapes.Load(t); ok {
+		return s.(*shape)
 	}
-	s := shape{of: t, plain: true}
+	s := &shape{plain: true}
 	s.add(t, nil)
-	r.shapes = append(r.shapes, s)
-	return &r.shapes[len(r.shapes)-1]
+	shapes.Store(t, s)
+	return s
 }
 
 func (s *shape) add(t reflect.Type, outer []int) {

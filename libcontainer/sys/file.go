@@ -90,7 +90,7 @@ func ReadSmall(dirfd int, path string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer Close(fd)
-	return ReadAll(fd, 8192, limit)
+	return ReadAll(fd, 2048, limit)
 }
 
 // ReadAll reads fd to its end, and answers EFBIG when that is more than limit
@@ -120,7 +120,7 @@ func ReadAll(fd, hint, limit int) ([]byte, error) {
 }
 
 // ReadRecord returns the content of a file of procfs that is one record: the
-// kernel hands it out whole to a buffer that it fits into, here 4 KiB, so that
+// kernel hands it out whole to a buffer that it fits into, here 2 KiB, so that
 // there is no second read to find the end.
 func ReadRecord(path string) ([]byte, error) {
 	fd, err := OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY, 0)
@@ -128,7 +128,7 @@ func ReadRecord(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer Close(fd)
-	data := make([]byte, 4096)
+	data := make([]byte, 2048)
 	n := 0
 	err = retry(func() (err error) {
 		n, err = unix.Read(fd, data)
