@@ -84,7 +84,7 @@ func barChart(t table) string {
 		fmt.Fprintf(&b, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n", x(at), x(at), top, y)
 		b.WriteString(text(x(at)-10, y+14, "small", "%.2f", at))
 	}
-	return svg(860, int(y)+26, "what rt takes of the time of crun and runc", b.String())
+	return svg(900, int(y)+26, "what rt takes of the time of crun and runc", b.String())
 }
 
 // scaleChart shows commands over the number of containers beside, both axes
