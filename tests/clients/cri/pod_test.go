@@ -194,6 +194,9 @@ func (c *container) log() string {
 	}
 	var b strings.Builder
 	for line := range strings.Lines(string(data)) {
+		if !strings.HasSuffix(line, "\n") {
+			break // which is being written
+		}
 		words := strings.SplitN(line, " ", 4) // time, stream, F or P, text
 		if len(words) < 4 {
 			c.t.Fatalf("a line of the log: %q", line)
