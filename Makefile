@@ -85,8 +85,8 @@ conformance-page: conformance-binary ## docs/conformance.md: rt beside runc and 
 	given() { [ ! -e "$$2" ] || echo "$$1 $$2"; }; \
 	.bench/conformance page "$$@" \
 		$$(for name in rt runc crun; do echo "-$$name .bench/conformance-$$name.tsv"; done) \
-		$$(for world in host user; do flag=-compat; [ $$world = host ] || flag=-compat-user; for name in rt runc crun; do \
-			results=$$name; [ $$name != runc ] || results=module; given "$$flag-$$name" ".bench/compat/$$results-$$world.tsv"; done; done)
+		$$(for name in rt runc crun; do results=.bench/compat-$$name; [ $$name != runc ] || results=.bench/compat-module; \
+			given "-compat-$$name" "$$results.tsv"; given "-compat-user-$$name" "$$results-user.tsv"; done)
 
 conformance-binary:
 	@tests/demo/needs.sh $(CONFORMANCE_NEEDS)
@@ -99,8 +99,8 @@ compat: ## runc's own suite with rt; COMPAT="-only exec -run user" is for some t
 	@$(MAKE) --no-print-directory build
 	@$(SUDO) env "PATH=$$PATH" tests/compat/compat.sh $(COMPAT)
 	@$(GO) build -buildvcs=false -o .bench/conformance ./tests/conformance
-	@[ -n "$(COMPAT)" ] || for world in host user; do \
-		.bench/conformance compat -world $$world -results .bench/compat/rt-$$world.tsv || exit 1; done
+	@[ -n "$(COMPAT)" ] || { .bench/conformance compat -results .bench/compat-rt.tsv && \
+		.bench/conformance compat -world user -results .bench/compat-rt-user.tsv; }
 
 test-podman: ## Podman, conmon and buildah with rt, for root and for a user
 	@tests/demo/needs.sh $(PODMAN_NEEDS)
