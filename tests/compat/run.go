@@ -20,8 +20,13 @@ import (
 
 // testLimit is what one test may take, over ten times what the slowest does
 // (bats has a limit of its own, but the process that counts would be waited
-// for by the tests that wait for all of theirs). The guest is slower.
-const testLimit = 90 * time.Second
+// for by the tests that wait for all of theirs). An emulated guest is slower.
+func (o options) testLimit() time.Duration {
+	if o.ofTheHost() {
+		return 90 * time.Second
+	}
+	return 5 * time.Minute
+}
 
 // run is one run of the suite.
 type run struct {
@@ -226,29 +231,30 @@ func inherited() []string {
 }
 
 func (r *run) command(j job) (string, error) {
-	var out listener
+	out := listener{limit: r.o.testLimit()}
 	cmd, err := j.start(&out, &out)
 	if err != nil {
 		return "", err
 	}
 	defer context.AfterFunc(r.stop, func() { _ = cmd.Process.Kill() })()
-	out.late = time.AfterFunc(testLimit, func() { _ = cmd.Process.Kill() })
+	out.late = time.AfterFunc(out.limit, func() { _ = cmd.Process.Kill() })
 	err = cmd.Wait()
 	if !out.late.Stop() {
-		err = fmt.Errorf("nothing for %v", testLimit)
+		err = fmt.Errorf("nothing for %v", out.limit)
 	}
 	return out.text.String(), err
 }
 
 // listener keeps what it hears and puts off being late whenever a test ends.
 type listener struct {
-	text bytes.Buffer
-	late *time.Timer
+	text  bytes.Buffer
+	late  *time.Timer
+	limit time.Duration
 }
 
 func (l *listener) Write(data []byte) (int, error) {
 	if l.late != nil && bytes.Contains(data, []byte("ok ")) {
-		l.late.Reset(testLimit)
+		l.late.Reset(l.limit)
 	}
 	return l.text.Write(data)
 }
