@@ -39,7 +39,9 @@ func security() []check {
 			s.pod(t, nil).wantOutput("nobody\n", secure(m{"run_as_username": "nobody"}), "id", "-un")
 		}},
 		{"user-writes-to-stdout", func(t *testing.T, s *server) {
-			s.pod(t, nil).wantOutput("out\nerr\n", secure(m{"run_as_user": m{"value": 1000}}), "sh", "-c", "echo out >/dev/stdout; sleep 0.3; echo err >/dev/stderr")
+			c := s.pod(t, nil).run(secure(m{"run_as_user": m{"value": 1000}}), "sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr")
+			c.printed("out\n")
+			c.printed("err\n")
 		}},
 		{"read-only-root", func(t *testing.T, s *server) {
 			s.pod(t, nil).wantOutput("touch: /file: Read-only file system\n", secure(m{"readonly_rootfs": true}), "touch", "/file")
@@ -81,7 +83,7 @@ func security() []check {
 		{"masked-paths", func(t *testing.T, s *server) {
 			context := m{"masked_paths": words("/proc/kcore", "/proc/cpuinfo"), "readonly_paths": words("/proc/sys")}
 			s.pod(t, nil).wantOutput("0\nsh: can't create /proc/sys/kernel/panic: Read-only file system\n",
-				secure(context), "sh", "-c", "cat /proc/cpuinfo | wc -c; echo 1 >/proc/sys/kernel/panic")
+				secure(context), "sh", "-c", "exec 2>&1; cat /proc/cpuinfo | wc -c; echo 1 >/proc/sys/kernel/panic")
 		}},
 		{"apparmor-default", func(t *testing.T, s *server) {
 			harness.AppArmor(t)
