@@ -10,9 +10,10 @@ package cli
 // Texts hold names that an image, a config.json or a hook has chosen: on stderr
 // nothing in them steers the terminal, see printable. The log quotes by itself.
 //
-// An execve that was refused is one line, since users of runc count them, and in
-// `run` it has no prefix, like a shell's: they compare it. People, who have a
-// terminal, get the hint all the same.
+// An execve that was refused is one line where no terminal is, since users of
+// runc count them: the hint stands in parentheses behind it. In `run` the line has
+// no prefix, like a shell's, and they compare it: there the hint is for people,
+// who have a terminal, and for the log.
 
 import (
 	"errors"
@@ -46,10 +47,14 @@ func (s *sink) report(err error) int {
 	if !bare {
 		text = "rt: " + text
 	}
-	fmt.Fprintln(s.stderr, printable(text))
-	if hint != "" && (!isExecve(err) || isTerminal(s.stderr)) {
-		fmt.Fprintln(s.stderr, "hint: "+printable(hint))
+	switch {
+	case hint == "":
+	case !isExecve(err) || isTerminal(s.stderr):
+		text += "\nhint: " + hint
+	case !bare:
+		text += " (hint: " + hint + ")"
 	}
+	fmt.Fprintln(s.stderr, printable(text))
 	return exitCode(err)
 }
 

@@ -59,6 +59,7 @@ func TestExecFailures(t *testing.T) {
 			t.Run(test.name+"/"+command, func(t *testing.T) {
 				c := harness.New(t, harness.Spec("/x"))
 				test.set(c)
+				c.Global = []string{"--log", c.Host("log")}
 				var r harness.Result
 				if command == "run" {
 					r = c.Run()
@@ -72,7 +73,16 @@ func TestExecFailures(t *testing.T) {
 				if r.Code != 1 {
 					t.Errorf("exit 1 wanted: %v", r)
 				}
-				if c.Runtime.Is("rt") && !strings.Contains(strings.ToLower(r.Stderr), test.why) {
+				if !c.Runtime.Is("rt") || test.why == "" {
+					return
+				}
+				// run's line is compared by users of runc; without a
+				// terminal the log has the reason alone.
+				log, err := os.ReadFile(c.Host("log"))
+				if err != nil || !strings.Contains(strings.ToLower(string(log)), test.why) {
+					t.Errorf("a log with %q wanted: %q, %v", test.why, log, err)
+				}
+				if command != "run" && !strings.Contains(strings.ToLower(r.Stderr), test.why) {
 					t.Errorf("an explanation with %q wanted: %v", test.why, r)
 				}
 			})

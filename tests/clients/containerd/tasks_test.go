@@ -151,7 +151,7 @@ func tasks() []check {
 				t.Error(r)
 			}
 			c.wantStatus("RUNNING")
-			c.exec(nil, "echo", "here").WantOutput(t, "here\n")
+			c.exec(nil, "sh", "-c", "exit 7").WantExit(t, 7)
 		}},
 	}
 }
