@@ -206,7 +206,7 @@ func inUserNamespace(t *testing.T, c *harness.Container) {
 // TestHunter: a container that may trace in its user namespace lies in wait for
 // the init of another one that joins its user and pid namespaces.
 func TestHunter(t *testing.T) {
-	const seconds, rounds = 60, 15
+	const seconds, rounds = 900, 15 // it ends with its container, long before that
 	c := harness.New(t, harness.Spec("probe", "hunt", strconv.Itoa(seconds), "/tmp/hunt"))
 	harness.AddProbe(t, c.Rootfs)
 	inUserNamespace(t, c)
