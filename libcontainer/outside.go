@@ -274,19 +274,16 @@ func (o *outside) enterCgroups() error {
 // seal is what comes behind the hooks. In the end the thread sees no more of the
 // host than init does.
 func (o *outside) seal(p *plan.Process) error {
+	if !program.HasHome(p.Env) { // while /proc is the host's
+		p.Env = append(p.Env, "HOME="+program.Root(o.root.Fd()).Home(p.UID))
+	}
 	if err := o.root.Pivot(); err != nil {
 		return named("pivot", err)
 	}
 	if err := o.root.Finish(); err != nil {
 		return named("mounts", err)
 	}
-	if err := makeCwd(p.Cwd); err != nil {
-		return err
-	}
-	if !program.HasHome(p.Env) {
-		p.Env = append(p.Env, "HOME="+program.Own.Home(p.UID))
-	}
-	return nil
+	return makeCwd(p.Cwd)
 }
 
 // makeCwd makes the working directory if it is missing. Whether the program's

@@ -240,7 +240,7 @@ static int write_file(const struct rt_join_op *op)
 	return close(fd);
 }
 
-static int open_path(const char *name, uint64_t flags, uint64_t resolve)
+static int open_at(int dir, const char *name, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
 	int tries = 0;
@@ -248,7 +248,7 @@ static int open_path(const char *name, uint64_t flags, uint64_t resolve)
 
 	/* EAGAIN: somebody renames or mounts while ".." is resolved. */
 	do {
-		fd = syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how));
+		fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
 	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < 256);
 	return (int)fd;
 }
@@ -278,27 +278,29 @@ static size_t pts_name(char name[32], unsigned number)
 
 /*
  * open_pty makes stdin, stdout and stderr of a new terminal of the container's
- * own devpts and sends the master away. No link is followed and the file
- * system must be devpts: an image cannot put anything in its place.
+ * own devpts and sends the master away. No link is followed and nothing is
+ * opened that is not of devpts: an image cannot put anything in its place.
  */
 static int open_pty(const struct rt_join_op *op)
 {
 	struct winsize size = { .ws_col = (unsigned short)(op->c >> 16), .ws_row = (unsigned short)op->c };
 	struct statfs fs;
 	unsigned number;
-	int master, slave, unlock = 0;
+	int dir, master, slave, unlock = 0;
 	char name[32];
 	size_t length;
 
-	master = open_path("/dev/pts/ptmx", O_RDWR | O_NOCTTY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (master < 0)
-		return -1;
-	if (fstatfs(master, &fs) != 0)
+	dir = open_at(AT_FDCWD, "/dev/pts", O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	if (dir < 0 || fstatfs(dir, &fs) != 0)
 		return -1;
 	if (fs.f_type != DEVPTS_MAGIC) {
 		errno = ENODEV;
 		return -1;
 	}
+	master = open_at(dir, "ptmx", O_RDWR | O_NOCTTY,
+			 RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	if (master < 0 || close(dir) != 0)
+		return -1;
 	if (ioctl(master, TIOCGPTN, &number) != 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0)
 		return -1;
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -328,7 +330,7 @@ static int open_pty(const struct rt_join_op *op)
 static int enter(const char *name)
 {
 	char now[4096];
-	int fd = open_path(name, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
+	int fd = open_at(AT_FDCWD, name, O_PATH | O_DIRECTORY, RESOLVE_NO_MAGICLINKS);
 
 	if (fd < 0)
 		return -1;

@@ -139,24 +139,45 @@ func Getcwd() (string, error) {
 }
 
 // OpenRegularIn opens an untrusted path for reading as if root, a directory's
-// fd, were "/"; unix.AT_FDCWD stands for the caller's own root. It never blocks
-// on a fifo or a device and follows no magic link; anything but a regular file
-// is answered with EINVAL.
+// fd, were "/"; unix.AT_FDCWD stands for the caller's own root. It follows no
+// magic link; anything but a regular file is answered with EINVAL, and never
+// opened: to open a device may do something to it, and a fifo may block. The
+// caller's /proc must be the host's, or else root its own, a container's: then a
+// file that is replaced in that moment is opened, as far as the container may.
 func OpenRegularIn(root int, unsafePath string) (int, error) {
-	fd, err := openat2(root, unsafePath, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, inRoot(root))
+	fd, err := OpenAnyIn(root, unsafePath)
 	if err != nil {
 		return -1, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		Close(fd)
+	defer Close(fd)
+	if err := isRegular(fd); err != nil {
 		return -1, err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		Close(fd)
-		return -1, unix.EINVAL
+	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+	if root != unix.AT_FDCWD {
+		return OpenFileAt(unix.AT_FDCWD, "/proc/thread-self/fd/"+strconv.Itoa(fd), flags, 0)
 	}
-	return fd, nil
+	again, err := openat2(root, unsafePath, flags, inRoot(root))
+	if err != nil {
+		return -1, err
+	}
+	if err := isRegular(again); err != nil {
+		Close(again)
+		return -1, err
+	}
+	return again, nil
+}
+
+// isRegular answers EINVAL for anything else.
+func isRegular(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return unix.EINVAL
+	}
+	return nil
 }
 
 // inRoot are the openat2 restrictions for untrusted paths below root.

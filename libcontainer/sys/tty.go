@@ -10,13 +10,22 @@ import (
 
 // OpenPty opens a new pair through the ptmx of the devpts that is mounted at
 // pts, a directory below the root fd. The path is resolved inside the root
-// without following any link, and the file must be devpts' own: a container's
-// image cannot put anything in its place.
+// without following any link, and nothing is opened that is not devpts' own: a
+// container's image cannot put anything in its place.
 func OpenPty(root int, pts string) (master, slave int, name string, err error) {
-	master, err = unix.Openat2(root, pts+"/ptmx", &unix.OpenHow{
-		Flags:   unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_SYMLINKS,
-	})
+	dir, err := OpenIn(root, pts, unix.O_PATH|unix.O_DIRECTORY, unix.RESOLVE_NO_SYMLINKS)
+	if err != nil {
+		return -1, -1, "", err
+	}
+	defer Close(dir)
+	fs, err := FileSystem(dir)
+	if err != nil {
+		return -1, -1, "", err
+	}
+	if fs != unix.DEVPTS_SUPER_MAGIC {
+		return -1, -1, "", unix.ENODEV
+	}
+	master, err = OpenBelow(dir, "ptmx", unix.O_RDWR|unix.O_NOCTTY)
 	if err != nil {
 		return -1, -1, "", err
 	}
@@ -25,13 +34,6 @@ func OpenPty(root int, pts string) (master, slave int, name string, err error) {
 			_ = unix.Close(master)
 		}
 	}()
-	var fs unix.Statfs_t
-	if err = unix.Fstatfs(master, &fs); err != nil {
-		return -1, -1, "", err
-	}
-	if fs.Type != unix.DEVPTS_SUPER_MAGIC {
-		return -1, -1, "", unix.ENODEV
-	}
 	n, err := unix.IoctlGetInt(master, unix.TIOCGPTN)
 	if err != nil {
 		return -1, -1, "", err
