@@ -70,7 +70,7 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 	if merr != nil {
 		l.endOutside() // before or behind its birth
 	}
-	err := <-o.spawned
+	err := l.awaitBirth(o)
 	sys.CloseAll(l.doors)
 	l.doors = nil
 	if err == nil {
@@ -80,10 +80,42 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 	if merr != nil {
 		return merr
 	}
-	if err != nil {
-		return explainSpawn(err, l.ns, o.join)
+	return err
+}
+
+// awaitBirth waits until init is executed. Before that others can be in its way:
+// who is in its pid namespace can stop it, and its cgroup may be frozen.
+func (l *launch) awaitBirth(o *outside) error {
+	timer := time.NewTimer(handOverDeadline)
+	defer timer.Stop()
+	var e *fault.Error
+	select {
+	case err := <-o.spawned:
+		if err != nil {
+			return explainSpawn(err, l.ns, o.join)
+		}
+		return nil
+	case <-l.ctx.Done():
+		e = fault.New("init", "", "", fmt.Errorf("killed: %w", l.ctx.Err()))
+	case <-timer.C:
+		e = fault.New("init", "", "waiting for it to be executed",
+			fmt.Errorf("it has not begun in %v (kernel function %s)", handOverDeadline, waitChannel(int(o.tid.Load())))).
+			WithHint("its cgroup may be frozen, or a process in the pid namespace that it joins has stopped it")
 	}
-	return nil
+	l.endOutside()
+	if pidfd := int(o.born.Load()); pidfd >= 0 {
+		_ = sys.PidfdSignal(pidfd, sys.SIGKILL)
+	}
+	// One that is frozen dies later. It has fds of its own by now.
+	timer.Reset(time.Second)
+	select {
+	case err := <-o.spawned:
+		if err == nil { // in that moment
+			o.child.kill()
+		}
+	case <-timer.C:
+	}
+	return e
 }
 
 // meanwhile is what is done while init is born. Where it can be it is born in its

@@ -41,7 +41,8 @@ type outside struct {
 
 	conn  int
 	child child
-	mask  uint64 // what init's program begins with blocked
+	born  atomic.Int32 // the pidfd of an init that may not have been executed yet
+	mask  uint64       // what init's program begins with blocked
 	// placed: init is in its cgroups from its first instruction.
 	placed bool
 
@@ -73,12 +74,14 @@ type work struct {
 }
 
 func newOutside(ns planner.Namespaces, join []plan.Namespace) *outside {
-	return &outside{
+	o := &outside{
 		ns: ns, join: join,
 		birth: make(chan birth, 1), spawned: make(chan error, 1), work: make(chan work, 1), rooted: make(chan struct{}), begun: make(chan struct{}),
 		built: make(chan struct{}), hooked: make(chan struct{}), quit: make(chan struct{}), failed: make(chan error, 1),
 		slave: plan.None,
 	}
+	o.born.Store(plan.None)
+	return o
 }
 
 var errGivenUp = errors.New("given up")
@@ -185,24 +188,46 @@ func (o *outside) spawn() (err error) {
 		return errGivenUp
 	}
 	o.conn = b.conn
-	b.NewPID = o.ns.Clone&unix.CLONE_NEWPID != 0
-	o.child.pid, o.child.pidfd, o.mask, err = b.Start()
-	o.placed = b.CgroupFd != plan.None || len(b.Doors) > 0
-	if err != nil && len(b.Doors) > 0 {
-		// It may not go there by itself. Who moves it knows why, or a way.
-		b.CgroupFd, b.Doors, o.placed = plan.None, nil, false
+	b.NewPID, b.Born = o.ns.Clone&unix.CLONE_NEWPID != 0, &o.born
+	start := func() error {
 		o.child.pid, o.child.pidfd, o.mask, err = b.Start()
-	}
-	if err != nil || b.Procs == 0 {
 		return err
 	}
-	var byte [1]byte
-	_, o.procs, err = sys.Recv(o.conn, byte[:])
-	if err == nil && len(o.procs) != b.Procs {
-		err = errors.New("init sent no procfs")
+	there := func() error { return nil }
+	if err = o.use(there); err == nil {
+		err = start()
+	}
+	o.placed = b.CgroupFd != plan.None || len(b.Doors) > 0
+	if err != nil && len(b.Doors) > 0 && o.use(there) == nil {
+		// It may not go there by itself. Who moves it knows why, or a way.
+		b.CgroupFd, b.Doors, o.placed = plan.None, nil, false
+		err = start()
 	}
 	if err != nil {
+		return err
+	}
+	// The launch may have given up meanwhile, and closed its fds.
+	if err = o.use(func() error { return o.takeProcs(b.Procs) }); err != nil {
 		o.child.kill()
+	}
+	return err
+}
+
+// takeProcs takes what init has sent before it was executed. If somebody has
+// killed it, there may be nothing.
+func (o *outside) takeProcs(count int) error {
+	if count == 0 {
+		return nil
+	}
+	missing := errors.New("init was killed before it had begun")
+	if i, err := sys.Poll(o.conn); err != nil || i < 0 {
+		return errors.Join(err, missing)
+	}
+	var byte [1]byte
+	_, procs, err := sys.Recv(o.conn, byte[:])
+	o.procs = procs
+	if err == nil && len(procs) != count {
+		err = missing
 	}
 	return err
 }

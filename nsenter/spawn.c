@@ -263,9 +263,11 @@ int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask)
 		return -o.error;
 	if (o.error) {
 		siginfo_t info;
+		int fd = *pidfd;
 
 		waitid(P_PID, (id_t)pid, &info, WEXITED);
-		close(*pidfd);
+		*pidfd = -1; /* somebody may look */
+		close(fd);
 		return -o.error;
 	}
 	return pid;

@@ -7,6 +7,8 @@ import "C"
 
 import (
 	"runtime"
+	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,6 +40,10 @@ type Spawn struct {
 	// Nofile gives it the limit on open files that the caller was started with,
 	// where Go has raised it.
 	Nofile bool
+	// Born, if not nil, becomes the pidfd as soon as there is a process, and -1
+	// where it could not begin: Start waits for its execve, and somebody in its
+	// pid namespace can stop it before that.
+	Born *atomic.Int32
 }
 
 // Start starts the process. It has no environment and blocks all signals; mask
@@ -71,11 +77,15 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 		pinned.Pin(&doors[0])
 		c.doors = &doors[0]
 	}
-	var fd C.int
+	born := s.Born
+	if born == nil {
+		born = new(atomic.Int32)
+	}
+	born.Store(-1)
 	var old C.uint64_t
-	r := C.rt_spawn(&c, &fd, &old)
+	r := C.rt_spawn(&c, (*C.int)(unsafe.Pointer(born)), &old)
 	if r < 0 {
 		return -1, -1, 0, unix.Errno(-r)
 	}
-	return int(r), int(fd), uint64(old), nil
+	return int(r), int(born.Load()), uint64(old), nil
 }

@@ -26,7 +26,7 @@ struct rt_spawn {
  * rt_spawn executes the program as "rt init" with the caller's fds that are not
  * close-on-exec beside those named. All signals are blocked in it; mask is what
  * the caller had. It returns the pid or a negative errno; pidfd is
- * close-on-exec.
+ * close-on-exec, and there while the call still waits for the execve.
  */
 int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask);
 

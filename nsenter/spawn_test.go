@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -220,4 +222,55 @@ func TestSpawnRefused(t *testing.T) {
 	if pid, _, _, err := s.Start(); err != unix.EBADF {
 		t.Errorf("%d, %v", pid, err)
 	}
+}
+
+// TestBorn: a process that cannot go on to its execve can be killed, and Start
+// comes back.
+func TestBorn(t *testing.T) {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		t.Fatal(err)
+	}
+	defer sys.CloseAll(pipe[:])
+	for {
+		if _, err := unix.Write(pipe[1], make([]byte, 4096)); err != nil {
+			break
+		}
+	}
+	if err := unix.SetNonblock(pipe[1], false); err != nil { // full: a door that nobody gets through
+		t.Fatal(err)
+	}
+	exe, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	var born atomic.Int32
+	born.Store(-1)
+	s := Spawn{Exe: int(exe.Fd()), Sock: pipe[0], Target: 3, Stdio: [3]int{0, 1, 2}, CgroupFd: -1, Doors: []int{pipe[1]}, Born: &born}
+	type started struct {
+		pidfd int
+		err   error
+	}
+	done := make(chan started)
+	go func() {
+		_, pidfd, _, err := s.Start()
+		done <- started{pidfd, err}
+	}()
+	for end := time.Now().Add(30 * time.Second); born.Load() < 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no pidfd while Start waits")
+		}
+	}
+	if err := sys.PidfdSignal(int(born.Load()), sys.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	if r.err != nil || r.pidfd != int(born.Load()) {
+		t.Fatalf("%+v, born %d", r, born.Load())
+	}
+	if status, err := sys.Reap(r.pidfd); err != nil || status.Signal() != unix.SIGKILL {
+		t.Error(status, err)
+	}
+	sys.Close(r.pidfd)
 }
