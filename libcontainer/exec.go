@@ -337,7 +337,15 @@ func (x *execution) compile() (err error) {
 // the caller what it asked for of it.
 func (x *execution) start() error {
 	if p := &x.process; !p.Terminal { // a terminal is made for its user
-		handedOver, err := x.rt.handOver([3]**os.File{&x.opts.Stdin, &x.opts.Stdout, &x.opts.Stderr}, p.UID, x.spec.Linux)
+		maps := x.spec.Linux
+		if x.ns.Has&unix.CLONE_NEWUSER != 0 && len(maps.UIDMappings) == 0 { // joined, or rt has chosen them
+			own := *maps
+			if err := readIDMaps(x.c.rec.Init.Pid, &own); err != nil {
+				return err
+			}
+			maps = &own
+		}
+		handedOver, err := x.rt.handOver([3]**os.File{&x.opts.Stdin, &x.opts.Stdout, &x.opts.Stderr}, p.UID, maps)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/planner"
 	"rt/libcontainer/sys"
 )
 
@@ -54,9 +55,11 @@ func (r *Runtime) handOver(stdio [3]**os.File, uid uint32, l *specs.Linux) (done
 }
 
 // stdioOwner is the process's user as the host numbers it, and whether that can
-// be another one than the files' owner is already: root's files are root's.
+// be another one than the files' owner is already: root's files are root's. With
+// a user namespace of which l has no mapping nobody is the owner: the host has
+// another user of that number.
 func stdioOwner(uid uint32, l *specs.Linux) (outside int, needed bool) {
-	if l == nil || len(l.UIDMappings) == 0 {
+	if l == nil || len(l.UIDMappings) == 0 && planner.PlanNamespaces(l).Has&unix.CLONE_NEWUSER == 0 {
 		return int(uid), uid != 0
 	}
 	return mappedID(l.UIDMappings, int(uid))

@@ -13,6 +13,7 @@ import (
 
 func TestStdioOwner(t *testing.T) {
 	mapped := &specs.Linux{UIDMappings: []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 10}}}
+	joined := &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.UserNamespace, Path: "/proc/7/ns/user"}}}
 	for _, c := range []struct {
 		name   string
 		uid    uint32
@@ -25,6 +26,7 @@ func TestStdioOwner(t *testing.T) {
 		{"root of a user namespace", 0, mapped, 100000, true},
 		{"a user of one", 7, mapped, 100007, true},
 		{"without a mapping", 10, mapped, 0, false},
+		{"of a user namespace that is joined", 1000, joined, 0, false},
 	} {
 		if owner, needed := stdioOwner(c.uid, c.l); owner != c.owner || needed != c.needed {
 			t.Errorf("%s: %d %v, want %d %v", c.name, owner, needed, c.owner, c.needed)
