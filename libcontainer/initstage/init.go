@@ -38,6 +38,7 @@ func Main(args []string) int {
 		return 1
 	}
 	sys.CloseOnExec(fd)
+	sys.Alone()
 	s := &stage{conn: wire.Conn{Fd: fd}, exitCode: 1}
 	if err := s.run(); err != nil {
 		// When the parent is gone there is nobody to tell.

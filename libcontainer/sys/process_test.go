@@ -3,7 +3,10 @@ package sys
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -76,5 +79,43 @@ func TestOpenPtyOfAnImage(t *testing.T) {
 	noDevice(t, filepath.Join(dir, "pts/ptmx"))
 	if _, _, _, err := OpenPty(root, "pts"); !errors.Is(err, unix.ENODEV) {
 		t.Errorf("%v, want ENODEV", err)
+	}
+}
+
+// TestFileSystemThatSleeps: while a file system lets the caller wait, here a fifo
+// for its other end, others have their turn.
+func TestFileSystemThatSleeps(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := OpenPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(root)
+	late := exec.Command("sh", "-c", `sleep 20; : > "$0"`, fifo)
+	if err := late.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = late.Process.Kill(); _ = late.Wait() }()
+	var turn atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		turn.Store(true)
+		if f, err := os.OpenFile(fifo, os.O_WRONLY, 0); err == nil {
+			f.Close()
+		}
+	}()
+	fd, err := OpenIn(root, "fifo", unix.O_RDONLY, 0)
+	if err != nil || !turn.Load() {
+		t.Errorf("%v; another goroutine had its turn: %v", err, turn.Load())
+	}
+	Close(fd)
+	if turn.Load() {
+		<-done
 	}
 }

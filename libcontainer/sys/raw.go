@@ -5,13 +5,23 @@ package sys
 // the scheduler's monitor wakes up to give the caller's place to others; init
 // has no others, so each such round is lost. The calls here do not wait for
 // anything but the kernel's own work. Whatever may sleep for long (a socket, a
-// child) must not be raw.
+// child) must not be raw; nor, in a process that has others, what asks a file
+// system, which may be a program or a server that does not answer: with one CPU
+// the deadline for it would never come.
 
 import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// alone: nobody waits in this process for his turn.
+var alone bool
+
+// Alone says that nothing is to happen in this process beside the calling
+// goroutine, so that the scheduler need not know of it when a file system
+// sleeps.
+func Alone() { alone = true }
 
 func answer(r uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
@@ -31,6 +41,11 @@ func rawFsopen(fstype string) (int, error) {
 
 // rawFsconfig: key and value nil where the command has none.
 func rawFsconfig(ctx int, cmd uintptr, key, value *byte) error {
+	if !alone && cmd == unix.FSCONFIG_CMD_CREATE {
+		_, _, errno := unix.Syscall6(unix.SYS_FSCONFIG, uintptr(ctx), cmd,
+			uintptr(unsafe.Pointer(key)), uintptr(unsafe.Pointer(value)), 0, 0)
+		return rawErr(errno)
+	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_FSCONFIG, uintptr(ctx), cmd,
 		uintptr(unsafe.Pointer(key)), uintptr(unsafe.Pointer(value)), 0, 0)
 	return rawErr(errno)
@@ -45,6 +60,10 @@ func rawOpenTree(dir int, path string, flags uint) (int, error) {
 	p, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return -1, err
+	}
+	if !alone {
+		r, _, errno := unix.Syscall(unix.SYS_OPEN_TREE, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(flags))
+		return answer(r, errno)
 	}
 	r, _, errno := unix.RawSyscall(unix.SYS_OPEN_TREE, uintptr(dir), uintptr(unsafe.Pointer(p)), uintptr(flags))
 	return answer(r, errno)
@@ -76,6 +95,11 @@ func rawOpenat2(dir int, path string, how *unix.OpenHow) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	if !alone {
+		r, _, errno := unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(p)),
+			uintptr(unsafe.Pointer(how)), unsafe.Sizeof(*how), 0, 0)
+		return answer(r, errno)
+	}
 	r, _, errno := unix.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(p)),
 		uintptr(unsafe.Pointer(how)), unsafe.Sizeof(*how), 0, 0)
 	return answer(r, errno)
@@ -85,6 +109,11 @@ func rawStatx(dir int, path string, flags, mask int, st *unix.Statx_t) error {
 	p, err := unix.BytePtrFromString(path)
 	if err != nil {
 		return err
+	}
+	if !alone {
+		_, _, errno := unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(p)),
+			uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
+		return rawErr(errno)
 	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(p)),
 		uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(st)), 0)
