@@ -236,6 +236,8 @@ func explainSpawn(err error, ns planner.Namespaces, join []plan.Namespace) error
 	}
 	e := fault.New("namespaces", "", fmt.Sprintf("clone with flags %#x", ns.Clone), err)
 	switch {
+	case errors.Is(err, sys.ErrNotExecuted):
+		e.Hint = "a process in the pid namespace that it joins has stopped it"
 	case errors.Is(err, unix.EPERM) && ns.Clone&unix.CLONE_NEWUSER == 0:
 		e.Hint = "only root may make these namespaces: run as root, or add a user namespace (rt spec --rootless)"
 	case errors.Is(err, unix.EPERM):

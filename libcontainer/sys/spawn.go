@@ -3,9 +3,15 @@ package sys
 // spawn.go starts init: one clone and one exec, straight into new namespaces.
 
 import (
+	"errors"
+	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,16 +86,67 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		pid, err = syscall.ForkExec(path, s.Argv, attr)
 		return pid, pidfd, err
 	}
-	OnOwnThread(func() {
-		for i, ns := range s.Join {
-			if errno := unix.Setns(ns.Fd, ns.Flag); errno != nil {
-				err = &JoinError{i, errno}
-				return
+	var tid atomic.Int32
+	var before []int
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		OnOwnThread(func() {
+			for i, ns := range s.Join {
+				if errno := unix.Setns(ns.Fd, ns.Flag); errno != nil {
+					err = &JoinError{i, errno}
+					return
+				}
+			}
+			before = children(unix.Gettid()) // the thread may be an older one
+			tid.Store(int32(unix.Gettid()))
+			pid, err = syscall.ForkExec(path, s.Argv, attr)
+		})
+	}()
+	timer := time.NewTimer(spawnDeadline)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return pid, pidfd, err
+	case <-timer.C:
+	}
+	// Somebody in the pid namespace has stopped the child before its execve,
+	// for which ForkExec waits.
+	if t := int(tid.Load()); t != 0 {
+		for _, child := range children(t) {
+			if !slices.Contains(before, child) { // not reaped yet, so the pid is its own
+				_ = unix.Kill(child, unix.SIGKILL)
 			}
 		}
-		pid, err = syscall.ForkExec(path, s.Argv, attr)
-	})
-	return pid, pidfd, err
+	}
+	<-done
+	if err == nil {
+		_, _ = Reap(pidfd)
+		Close(pidfd)
+	}
+	return -1, -1, ErrNotExecuted
+}
+
+// spawnDeadline is how long a child that is born where others are may take to
+// come to its execve.
+const spawnDeadline = 30 * time.Second
+
+// ErrNotExecuted: the child has not come to its execve in time, and is dead.
+var ErrNotExecuted = errors.New("it was stopped before its execve")
+
+// children are the pids of the children of a thread of the caller's
+// (proc_tid_children(5)).
+func children(tid int) (pids []int) {
+	list, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(tid) + "/children")
+	if err != nil {
+		return nil
+	}
+	for _, field := range strings.Fields(string(list)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // above is the first number above all of the files, where they are and where

@@ -2,6 +2,8 @@ package sys
 
 import (
 	"os"
+	"os/exec"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -44,5 +46,27 @@ func TestSpawnExe(t *testing.T) {
 				t.Errorf("status %v, %v", status, err)
 			}
 		})
+	}
+}
+
+// TestChildren: a thread's children are its own alone.
+func TestChildren(t *testing.T) {
+	cmd := exec.Command("sleep", "100")
+	var with, without []int
+	OnOwnThread(func() {
+		before := children(unix.Gettid())
+		if err := cmd.Start(); err != nil {
+			t.Error(err)
+			return
+		}
+		with = slices.DeleteFunc(children(unix.Gettid()), func(pid int) bool { return slices.Contains(before, pid) })
+		OnOwnThread(func() { without = children(unix.Gettid()) })
+	})
+	if cmd.Process == nil {
+		return
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	if !slices.Equal(with, []int{cmd.Process.Pid}) || slices.Contains(without, cmd.Process.Pid) {
+		t.Errorf("%v and %v, the child is %d", with, without, cmd.Process.Pid)
 	}
 }
