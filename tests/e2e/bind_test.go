@@ -55,7 +55,7 @@ func TestBindOptions(t *testing.T) {
 			}
 			r := c.Run().WantExit(t, 0)
 			got := strings.TrimSpace(r.Stdout)
-			if got, _, _ = strings.Cut(got, ",size="); !strings.HasPrefix(got+",", want+",") || strings.Contains(got[len(want):], "no") {
+			if got, _, _ = strings.Cut(got, ",size="); !strings.HasPrefix(got+",", want+",") || strings.Contains(got[len(want):], ",no") {
 				t.Errorf("%s, %s: %s, want %s", test.options, kind, got, want)
 			}
 		}
