@@ -91,7 +91,7 @@ func (r Record) Enter(dirs []string, pid, init int, own bool) error {
 		if err == nil || r.Rootless && r.Unit == nil && (err == unix.EACCES || err == unix.EPERM || err == unix.EROFS) {
 			continue
 		}
-		e := fault.New(step, "", "adding pid "+strconv.Itoa(pid)+" to "+path.Join(dir, "cgroup.procs"), err)
+		e := fault.New(step, "", "adding pid "+strconv.Itoa(pid)+" to cgroups: "+path.Join(dir, "cgroup.procs"), err)
 		switch err {
 		case unix.ENOENT, unix.ENODEV:
 			e.Hint = "the cgroup is gone, or the container is being deleted"

@@ -59,7 +59,7 @@ func TestExecPaths(t *testing.T) {
 func TestEnterGone(t *testing.T) {
 	r := Record{Paths: map[string]string{"": "/proc/no-cgroup"}}
 	err := r.Enter([]string{"/proc/no-cgroup"}, 123, 1, true)
-	if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "adding pid 123 to /proc/no-cgroup/cgroup.procs: no such file") {
+	if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "adding pid 123 to cgroups: /proc/no-cgroup/cgroup.procs: no such file") {
 		t.Error(err)
 	}
 	r.Rootless = true

@@ -174,11 +174,25 @@ func unified(r *specs.LinuxResources) (w []write, need []string, err error) {
 		if c != "cgroup" && !slices.Contains(need, c) {
 			need = append(need, c)
 		}
+		if file == "cpu.weight" && idles(r) {
+			continue
+		}
 		for line := range strings.SplitSeq(strings.TrimRight(r.Unified[file], "\n"), "\n") {
 			w = append(w, write{file: file, value: line})
 		}
 	}
 	return w, need, nil
+}
+
+// idles: the cgroup is to run only when nothing else wants to. The kernel gives it
+// a fixed weight and refuses another.
+func idles(r *specs.LinuxResources) bool {
+	return r.CPU != nil && set(r.CPU.Idle) == 1 || strings.TrimSpace(r.Unified["cpu.idle"]) == "1"
+}
+
+// weighs: a share of the processors' time is given.
+func weighs(r *specs.LinuxResources) bool {
+	return r.CPU != nil && set(r.CPU.Shares) != 0 || r.Unified["cpu.weight"] != ""
 }
 
 func sortedKeys[V any](m map[string]V) []string {

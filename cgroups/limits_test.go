@@ -227,3 +227,23 @@ func TestHints(t *testing.T) {
 		t.Error(h)
 	}
 }
+
+func TestBelowUsage(t *testing.T) {
+	for _, test := range []struct {
+		limit, swap int64
+		want        string
+	}{
+		{limit: 100},
+		{limit: 100, swap: 100},
+		{limit: -1, swap: -1},
+		{limit: 99, want: "rejecting memory limit 99: it is below the present usage of 100"},
+		{limit: 50, swap: 99, want: "rejecting memory+swap limit 99: it is below the present usage of 100"},
+		{limit: 99, swap: 100, want: "rejecting memory limit 99"},
+		{swap: 99, want: "rejecting memory+swap limit 99"},
+	} {
+		err := belowUsage(&specs.LinuxMemory{Limit: &test.limit, Swap: &test.swap}, 100)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%d, %d: %v, want %q", test.limit, test.swap, err, test.want)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func cpuV2(r *specs.LinuxResources, fresh bool) ([]write, error) {
 		return nil, refuse("cpu.realtimeRuntime", "cgroup v2 cannot limit real-time scheduling")
 	}
 	var w []write
-	if weight := cpuWeight(set(c.Shares)); weight != 0 && set(c.Idle) != 1 {
+	if weight := cpuWeight(set(c.Shares)); weight != 0 && !idles(r) {
 		w = append(w, write{file: "cpu.weight", value: num(weight), again: true})
 	}
 	if c.Burst != nil && (*c.Burst != 0 || !fresh) {

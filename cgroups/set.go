@@ -52,6 +52,9 @@ type batch struct {
 // limit decides on all writes, then makes them: a wrong value in the
 // configuration is found before anything is changed. What it changed is in j.
 func (m *manager) limit(res *specs.LinuxResources, fresh bool, j *journal) error {
+	if idles(res) && weighs(res) {
+		m.warn("unable to apply both cpu.idle and a weight: the weight is left out")
+	}
 	// A cgroup that was there before has no default values to rely on.
 	v1, v2, need, err := m.decide(res, fresh && len(m.rec.Joined) == 0)
 	if err != nil {
@@ -174,7 +177,7 @@ func contains(have, want []string) bool {
 // checkMemory honours memory.checkBeforeUpdate: v2 would rather kill than
 // refuse a limit below the present usage.
 func (m *manager) checkMemory(mem *specs.LinuxMemory) error {
-	if mem == nil || mem.CheckBeforeUpdate == nil || !*mem.CheckBeforeUpdate || set(mem.Limit) <= 0 {
+	if mem == nil || mem.CheckBeforeUpdate == nil || !*mem.CheckBeforeUpdate || set(mem.Limit) <= 0 && set(mem.Swap) <= 0 {
 		return nil
 	}
 	var file string
@@ -189,8 +192,19 @@ func (m *manager) checkMemory(mem *specs.LinuxMemory) error {
 	if err != nil {
 		return fault.New(step, file, "read", err)
 	}
-	if used, ok := parseUint(v); ok && used > uint64(*mem.Limit) {
-		return refuse("memory.limit", fmt.Sprintf("%d is below the present usage of %d", *mem.Limit, used))
+	used, _ := parseUint(v)
+	return belowUsage(mem, used)
+}
+
+// belowUsage refuses limits that less than the used memory would be left of, in
+// runc's words. What is used of swap comes on top for memory and swap together,
+// and only makes more of it.
+func belowUsage(mem *specs.LinuxMemory, used uint64) error {
+	if v := set(mem.Swap); v > 0 && used > uint64(v) {
+		return refuse("memory.swap", fmt.Sprintf("rejecting memory+swap limit %d: it is below the present usage of %d", v, used))
+	}
+	if v := set(mem.Limit); v > 0 && used > uint64(v) {
+		return refuse("memory.limit", fmt.Sprintf("rejecting memory limit %d: it is below the present usage of %d", v, used))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package cgroups
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"strings"
 	"time"
@@ -29,6 +30,9 @@ func (m *systemdManager) Set(res *specs.LinuxResources) error {
 	}
 	given, err := m.withQuota(res)
 	if err != nil {
+		return err
+	}
+	if given, err = m.awake(given); err != nil {
 		return err
 	}
 	b, closeIt, err := m.open(time.Now().Add(jobTime))
@@ -82,6 +86,27 @@ func (m *systemdManager) isLive(b *bus) error {
 			WithHint("the container's processes are gone, or not in their cgroup any more")
 	}
 	return nil
+}
+
+// awake is res that also ends the idling of a cgroup that it gives a weight: both
+// are CPUWeight to systemd, but the kernel refuses the weight of an idle cgroup.
+func (m *systemdManager) awake(res *specs.LinuxResources) (*specs.LinuxResources, error) {
+	g := m.v2Group()
+	_, told := res.Unified["cpu.idle"]
+	if g == nil || m.v1Group("cpu") != nil || !weighs(res) || told || res.CPU != nil && res.CPU.Idle != nil {
+		return res, nil
+	}
+	idle, err := g.present("cpu.idle")
+	if err != nil || idle != 1 {
+		return res, err
+	}
+	full := *res
+	full.Unified = maps.Clone(res.Unified)
+	if full.Unified == nil {
+		full.Unified = map[string]string{}
+	}
+	full.Unified["cpu.idle"] = "0"
+	return &full, nil
 }
 
 // withQuota completes quota and period with the present values: systemd keeps

@@ -6,6 +6,7 @@ package cgroups
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -132,6 +133,25 @@ func TestSystemdPeriodAlone(t *testing.T) {
 	}
 	if got := readFrom(t, l, "cpu.max"); got != "50000 100000\n" {
 		t.Errorf("cpu.max: %q", got)
+	}
+}
+
+// The kernel refuses the weight of an idle cgroup; systemd's new weight ends its
+// idling, so ours does, too. Both at once cannot be had.
+func TestSystemdIdle(t *testing.T) {
+	f, l := userFake(t)
+	f.files["cpu.idle"], f.files["cpu.weight"] = "1\n", "0\n"
+	m := begun(t, l, nil)
+	must(t, m.Set(&specs.LinuxResources{Unified: map[string]string{"cpu.weight": "8"}}))
+	if got := readFrom(t, l, "cpu.idle") + readFrom(t, l, "cpu.weight") + fmt.Sprint(f.unit("rt-x.scope")["CPUWeight"]); got != "0\n8\n8" {
+		t.Errorf("a weight: cpu.idle, cpu.weight and CPUWeight are %s", got)
+	}
+	must(t, m.Set(&specs.LinuxResources{Unified: map[string]string{"cpu.idle": "1", "cpu.weight": "9"}}))
+	if got := readFrom(t, l, "cpu.idle") + readFrom(t, l, "cpu.weight") + fmt.Sprint(f.unit("rt-x.scope")["CPUWeight"]); got != "1\n8\n0" {
+		t.Errorf("both: cpu.idle, cpu.weight and CPUWeight are %s", got)
+	}
+	if got := strings.Join(m.Warnings(), " "); !strings.Contains(got, "unable to apply both") {
+		t.Errorf("both: warnings %q", got)
 	}
 }
 

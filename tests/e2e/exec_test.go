@@ -134,7 +134,7 @@ func TestExecErrors(t *testing.T) {
 		"preserve-fds":        {[]string{"exec", "--preserve-fds", "3", c.ID, "true"}, []string{"bad file descriptor"}},
 		"process is gone":     {[]string{"exec", "--process", "/no/such.json", c.ID}, []string{"/no/such.json", "no such file or directory"}},
 		"sub-cgroup above":    {[]string{"exec", "--cgroup", "..", c.ID, "true"}, []string{"bad sub cgroup path: .. is not a sub cgroup path"}},
-		"sub-cgroup missing":  {[]string{"exec", "--cgroup", "nonexistent", c.ID, "true"}, []string{" adding pid ", "/nonexistent/cgroup.procs: no such file"}},
+		"sub-cgroup missing":  {[]string{"exec", "--cgroup", "nonexistent", c.ID, "true"}, []string{" adding pid ", " to cgroups: ", "/nonexistent/cgroup.procs: no such file"}},
 		"unknown controller":  {[]string{"exec", "--cgroup", "whaaat:/", c.ID, "true"}, []string{"unknown controller "}},
 		"two sub-cgroups":     {[]string{"exec", "--cgroup", "a", "--cgroup", "b", c.ID, "true"}, []string{"missing <controller>: prefix"}},
 	} {
