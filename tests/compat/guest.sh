@@ -23,7 +23,7 @@ for world in "$@"; do
 		suite root 'cgroups|delete|events|exec|mounts_recursive|netdev|pidfd-socket|rlimits|update' "$tests" env HOME=/root
 		;;
 	systemd)
-		tests='chown cgroup|create \(limits \+ cgrouppath|unified only|failed systemd unit'
+		tests='chown cgroup|unified only|failed systemd unit'
 		tests+='|[dD]aemon-?[rR]eload|common limits|systemd v252|update cgroup v2|cpuset parameters via v2'
 		suite systemd 'cgroup_delegation|cgroups|delete|dev|update' "$tests" env HOME=/root RUNC_USE_SYSTEMD=yes
 		;;
