@@ -184,8 +184,8 @@ func (x *execution) kill() {
 	defer x.mu.Unlock()
 	x.killed = true
 	for _, c := range []*child{x.joiner, x.born} {
-		if c != nil && !c.reaped {
-			_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+		if c != nil {
+			c.signal()
 		}
 	}
 }
@@ -204,7 +204,7 @@ func (x *execution) put(into **child, c *child) {
 	defer x.mu.Unlock()
 	*into = c
 	if x.killed { // the context was over before there was anybody to kill
-		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
+		c.signal()
 	}
 }
 
@@ -216,6 +216,7 @@ type execution struct {
 	root    string      // of the states
 	spec    *specs.Spec // the container's, with the process of now
 	ns      planner.Namespaces
+	maps    *specs.Linux // see idMaps
 	process plan.Process
 	filter  *plan.Seccomp
 	agent   int
@@ -337,19 +338,15 @@ func (x *execution) compile() (err error) {
 // the caller what it asked for of it.
 func (x *execution) start() error {
 	if p := &x.process; !p.Terminal { // a terminal is made for its user
-		maps := x.spec.Linux
-		if x.ns.Has&unix.CLONE_NEWUSER != 0 && len(maps.UIDMappings) == 0 { // joined, or rt has chosen them
-			own := *maps
-			if err := readIDMaps(x.c.rec.Init.Pid, &own); err != nil {
-				return err
-			}
-			maps = &own
-		}
-		handedOver, err := x.rt.handOver([3]**os.File{&x.opts.Stdin, &x.opts.Stdout, &x.opts.Stderr}, p.UID, maps)
+		maps, err := x.idMaps()
 		if err != nil {
 			return err
 		}
-		defer handedOver()
+		given, err := x.rt.giveStdio([3]**os.File{&x.opts.Stdin, &x.opts.Stdout, &x.opts.Stderr}, p.UID, maps)
+		if err != nil {
+			return err
+		}
+		defer given()
 	}
 	if err := x.spawn(); err != nil {
 		return err

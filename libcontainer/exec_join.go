@@ -168,12 +168,11 @@ func (x *execution) join() error {
 	}
 	j := planner.Joining{Flags: x.ns.Has, RootFd: plan.None, SendRoot: !program.HasHome(p.Env)}
 	if x.ns.Has&unix.CLONE_NEWUSER != 0 {
-		// The maps in force: config.json may name none.
-		var maps specs.Linux
-		if err := readIDMaps(x.c.rec.Init.Pid, &maps); err != nil {
+		maps, err := x.idMaps()
+		if err != nil {
 			return err
 		}
-		j.NSUID, j.NSGID = planner.Owner(&maps)
+		j.NSUID, j.NSGID = planner.Owner(maps)
 	}
 	fds := []int{x.init}
 	var own []int // to be closed once they are sent
@@ -226,6 +225,20 @@ func (x *execution) setHome(root int) {
 
 func (x *execution) candidates() []string {
 	return program.Candidates(x.process.Args[0], x.process.Env)
+}
+
+// idMaps are the mappings in force of the container's user namespace, nil
+// without one: config.json may name none.
+func (x *execution) idMaps() (*specs.Linux, error) {
+	if x.maps != nil || x.ns.Has&unix.CLONE_NEWUSER == 0 {
+		return x.maps, nil
+	}
+	var maps specs.Linux
+	if err := readIDMaps(x.c.rec.Init.Pid, &maps); err != nil {
+		return nil, err
+	}
+	x.maps = &maps
+	return x.maps, nil
 }
 
 func (x *execution) send(ops []plan.Op, fds []int) error {

@@ -15,13 +15,13 @@ import (
 	"rt/libcontainer/sys"
 )
 
-// handOver gives stdio to uid, the process's user, so that it may open /dev/stdout and
-// its like, which the kernel resolves to the file behind (a pipe, mostly).
+// giveStdio gives stdio to uid, the process's user, so that it may open /dev/stdout
+// and its like, which the kernel resolves to the file behind (a pipe, mostly).
 // Output that goes to a null device opened for reading alone, as go-runc has it
 // for a container without output, is opened anew for writing: programs take
 // EBADF for a failure. A nil file is the calling process's; what is replaced
 // here is closed by the function returned.
-func (r *Runtime) handOver(stdio [3]**os.File, uid uint32, l *specs.Linux) (done func(), err error) {
+func (r *Runtime) giveStdio(stdio [3]**os.File, uid uint32, l *specs.Linux) (done func(), err error) {
 	done = func() {}
 	fds := [3]int{0, 1, 2}
 	for i, f := range stdio {
@@ -67,8 +67,8 @@ func stdioOwner(uid uint32, l *specs.Linux) (outside int, needed bool) {
 
 // giveFile makes uid the owner of a pipe, a socket or a plain file for output;
 // the group stays. A file that is only read from may be anything of the host's
-// and is open already. Devices keep their owner: a terminal is the caller's, and theirs again when
-// the container is gone.
+// and is open already. Devices keep their owner: a terminal is the caller's, and
+// theirs again when the container is gone.
 func giveFile(fd, uid int) error {
 	st, err := sys.StatFd(fd)
 	if err != nil {

@@ -52,7 +52,7 @@ func ownOnly(m []specs.LinuxIDMapping, id int) bool {
 // which need not know them: what the planner does depends on the ids there are.
 // init is in the namespace.
 func (l *launch) joinedIDMaps() error {
-	if joined := l.ns.Has &^ l.ns.New; joined&unix.CLONE_NEWUSER == 0 {
+	if !l.ns.Joins(unix.CLONE_NEWUSER) {
 		return nil
 	}
 	return readIDMaps(l.init.pid, l.spec.Linux)

@@ -165,11 +165,11 @@ func (l *launch) create(own bool) (err error) {
 		}
 	}
 	if p := l.spec.Process; p != nil && !p.Terminal { // a terminal is made for its user
-		handedOver, err := l.rt.handOver([3]**os.File{&l.opts.Stdin, &l.opts.Stdout, &l.opts.Stderr}, p.User.UID, l.spec.Linux)
+		given, err := l.rt.giveStdio([3]**os.File{&l.opts.Stdin, &l.opts.Stdout, &l.opts.Stderr}, p.User.UID, l.spec.Linux)
 		if err != nil {
 			return err
 		}
-		defer handedOver()
+		defer given()
 	}
 	if err := l.chooseInit(); err != nil {
 		return err

@@ -189,16 +189,15 @@ func (o *outside) spawn() (err error) {
 	}
 	o.conn = b.conn
 	b.NewPID, b.Born = o.ns.Clone&unix.CLONE_NEWPID != 0, &o.born
-	start := func() error {
-		o.child.pid, o.child.pidfd, o.mask, err = b.Start()
+	start := func() (err error) {
+		if err = o.use(func() error { return nil }); err == nil { // its fds are open still
+			o.child.pid, o.child.pidfd, o.mask, err = b.Start()
+		}
 		return err
 	}
-	there := func() error { return nil }
-	if err = o.use(there); err == nil {
-		err = start()
-	}
+	err = start()
 	o.placed = b.CgroupFd != plan.None || len(b.Doors) > 0
-	if err != nil && len(b.Doors) > 0 && o.use(there) == nil {
+	if err != nil && len(b.Doors) > 0 {
 		// It may not go there by itself. Who moves it knows why, or a way.
 		b.CgroupFd, b.Doors, o.placed = plan.None, nil, false
 		err = start()

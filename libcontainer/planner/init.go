@@ -127,11 +127,8 @@ func LastOps(p *plan.Process, b Becoming) []plan.Op {
 	}
 	admin := b.Filter != nil && !p.NoNewPrivileges
 	ops.become(p, b.Candidates, "open", admin, false)
-	listen := ^uint64(0)
-	if b.ListenFd != plan.None {
-		listen = uint64(b.ListenFd)
-	}
-	ops.add("start", "", "", plan.Op{Code: plan.OpReady, A: listen})
+	// None is beyond all that there are.
+	ops.add("start", "", "", plan.Op{Code: plan.OpReady, A: uint64(b.ListenFd)})
 	ops.last(p, b.Filter, &b.Mask, admin, false)
 	return ops.list
 }

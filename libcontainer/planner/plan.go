@@ -72,10 +72,11 @@ func lowest(mappings []specs.LinuxIDMapping) uint32 {
 }
 
 // Visible says that others are in the pid namespace that init is born in.
-func (n Namespaces) Visible() bool { return n.joins(unix.CLONE_NEWPID) }
+func (n Namespaces) Visible() bool { return n.Joins(unix.CLONE_NEWPID) }
 
-// joins says whether an existing namespace of this kind is entered.
-func (n Namespaces) joins(flag uintptr) bool { return n.Has&^n.New&flag != 0 }
+// Joins says whether an existing namespace of this kind, a CLONE_NEW* bit, is
+// entered.
+func (n Namespaces) Joins(flag uintptr) bool { return n.Has&^n.New&flag != 0 }
 
 // Hooks translates a list of hooks.
 func Hooks(list []specs.Hook) []plan.Hook {
