@@ -182,13 +182,12 @@ func OnOwnThread(do func()) {
 // its mount. Where the caller may not clone mounts (rootless) it is the plain
 // file if the caller could not write that anyway, else a sealed copy in memory.
 func Executable(path string) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	fd, err := readOnlyClone(path)
+	if err == unix.EINVAL {
+		fd, err = cloneHere(path)
+	}
 	if err == nil {
-		ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-		if err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &ro); err == nil {
-			return fd, nil
-		}
-		_ = unix.Close(fd)
+		return fd, nil
 	}
 	fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -201,6 +200,45 @@ func Executable(path string) (int, error) {
 	}
 	defer unix.Close(fd)
 	return sealedCopy(fd)
+}
+
+func readOnlyClone(path string) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	ro := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &ro); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// cloneHere is for a program that was executed from another mount namespace,
+// whose mounts cannot be cloned in this one (open_tree(2): EINVAL): the file
+// may be found at the same path here. link is a link of /proc's to it.
+func cloneHere(link string) (int, error) {
+	path, err := os.Readlink(link)
+	if err != nil {
+		return -1, err
+	}
+	fd, err := readOnlyClone(path)
+	if err != nil {
+		return -1, err
+	}
+	var want, got unix.Stat_t
+	if err = unix.Stat(link, &want); err == nil {
+		err = unix.Fstat(fd, &got)
+	}
+	if err == nil && (got.Dev != want.Dev || got.Ino != want.Ino) {
+		err = unix.ESTALE
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // sealedCopy copies the file fd into a memfd that can never change again.
@@ -225,7 +263,10 @@ func sealedCopy(fd int) (int, error) {
 			break
 		}
 	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	// F_SEAL_WRITE would look at every page for somebody who holds it, and fail
+	// with EBUSY where the kernel itself does for a moment. What is to come is
+	// all there can be: nobody else has had this file (memfd_create(2)).
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE
 	if _, err := unix.FcntlInt(uintptr(mem), unix.F_ADD_SEALS, seals); err != nil {
 		_ = unix.Close(mem)
 		return -1, err

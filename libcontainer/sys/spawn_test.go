@@ -1,10 +1,14 @@
 package sys
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -68,5 +72,78 @@ func TestChildren(t *testing.T) {
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 	if !slices.Equal(with, []int{cmd.Process.Pid}) || slices.Contains(without, cmd.Process.Pid) {
 		t.Errorf("%v and %v, the child is %d", with, without, cmd.Process.Pid)
+	}
+}
+
+// TestExecutable: nobody writes through the fd, and it is no copy, also for a
+// program that was executed from another mount namespace.
+func TestExecutable(t *testing.T) {
+	const inside = "RT_TEST_EXECUTABLE"
+	if os.Getuid() != 0 {
+		t.Skip("root is missing: only it may clone a mount")
+	}
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestExecutable$", "-test.v")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("from another mount namespace: %v\n%s", err, out)
+		}
+	}
+	fd, err := Executable("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	var got, want unix.Stat_t
+	if err := errors.Join(unix.Fstat(fd, &got), unix.Stat("/proc/self/exe", &want)); err != nil {
+		t.Fatal(err)
+	}
+	if got.Dev != want.Dev || got.Ino != want.Ino {
+		t.Error("a copy of the program")
+	}
+	again := "/proc/self/fd/" + strconv.Itoa(fd)
+	if w, err := unix.Open(again, unix.O_WRONLY|unix.O_CLOEXEC, 0); err != unix.EROFS && err != unix.ETXTBSY {
+		t.Errorf("opened for writing: fd %d, %v", w, err)
+	}
+}
+
+// TestSealedCopy: it is the file, and can be changed in no way.
+func TestSealedCopy(t *testing.T) {
+	content := bytes.Repeat([]byte("program\n"), 10_000)
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fd, err := sealedCopy(int(f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if got, err := os.ReadFile("/proc/self/fd/" + strconv.Itoa(fd)); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+	}
+	w, err := unix.Open("/proc/self/fd/"+strconv.Itoa(fd), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(w)
+	const punch = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
+	_, written := unix.Pwrite(w, []byte("x"), 0)
+	_, mapped := unix.Mmap(w, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	_, sealed := unix.FcntlInt(uintptr(w), unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
+	for how, err := range map[string]error{
+		"write": written, "shared mapping": mapped, "more seals": sealed,
+		"shrink": unix.Ftruncate(w, 1), "grow": unix.Ftruncate(w, 1<<20),
+		"hole": unix.Fallocate(w, punch, 0, 4096),
+	} {
+		if err != unix.EPERM {
+			t.Errorf("%s: %v", how, err)
+		}
 	}
 }
