@@ -30,8 +30,6 @@ PODMAN_NEEDS := $(TEST_NEEDS) podman buildah conmon slirp4netns fuse-overlayfs t
 CONTAINERD_NEEDS := $(TEST_NEEDS) containerd containernetworking-plugins ca-certificates
 DOCKER_NEEDS := $(TEST_NEEDS) docker.io containerd iptables ca-certificates tar
 VM_NEEDS    := $(BUILD_NEEDS) git debootstrap busybox-static qemu-system-x86 mmdebstrap e2fsprogs cpio xz-utils zstd
-COMPAT_NEEDS := $(TEST_NEEDS) gawk jq
-
 
 .PHONY: help run test test-vm test-binary build install uninstall deb lint fmt golden bench bench-counts clean conformance conformance-page conformance-binary bench-page FORCE compat test-podman test-containerd test-docker compat-vm
 
