@@ -16,6 +16,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"rt/tests/harness/hierarchy"
 )
 
 // testLimit is what one test may take, over ten times what the slowest does
@@ -34,7 +36,7 @@ type run struct {
 	g        ground
 	expected exceptions
 	dir      string // for temporary files, and the copy of the runtime
-	cgroups  []hierarchy
+	cgroups  hierarchy.Set
 
 	// stop ends with the signal that ends us: what runs is killed, and what was
 	// made is removed.
@@ -51,18 +53,16 @@ func (o options) ofTheHost() bool { return o.world == "host" || o.world == "user
 func newRun(o options, g ground, expected exceptions) (*run, error) {
 	r := &run{o: o, g: g, expected: expected}
 	if o.ofTheHost() {
-		mountinfo, err := os.ReadFile("/proc/self/mountinfo")
+		all, err := hierarchy.Mounted()
 		if err != nil {
 			return nil, err
 		}
-		own, err := os.ReadFile("/proc/self/cgroup")
-		if err != nil {
-			return nil, err
-		}
-		r.cgroups = hierarchies(string(mountinfo), string(own))
-		if filepath.Base(o.runtime) == "crun" {
-			// Debian 12's cannot take a unified hierarchy beside v1.
-			r.cgroups = slices.DeleteFunc(r.cgroups, func(h hierarchy) bool { return h.Options == "" })
+		switch v1 := all.V1(); {
+		case len(v1) == 0: // cgroup v2 alone: the suite runs in the one that is there
+		case filepath.Base(o.runtime) == "crun":
+			r.cgroups = v1 // Debian 12's cannot take a unified hierarchy beside v1
+		default:
+			r.cgroups = all
 		}
 	}
 	dir, err := os.MkdirTemp("", "rt-compat-")
@@ -208,10 +208,15 @@ func (r *run) bats(suite string, names []string) (out string, err error) {
 		Cgroups: r.cgroups,
 		Bare:    !r.o.ofTheHost(),
 	}
-	for _, h := range j.Cgroups {
-		defer func() { err = errors.Join(err, h.remove(j.Name)) }()
-		if err := h.make(j.Name, suite == "update"); err != nil {
-			return "", err
+	defer func() { err = errors.Join(err, j.Cgroups.Remove(j.Name)) }()
+	if err := j.Cgroups.Make(j.Name); err != nil {
+		return "", err
+	}
+	if suite == "update" {
+		// Time for real-time tasks, which only one cgroup can be given whole. If
+		// another has it, the test says so.
+		for _, h := range j.Cgroups.V1() {
+			_ = hierarchy.Inherit(filepath.Join(h.Dir, j.Name), "cpu.rt_runtime_us")
 		}
 	}
 	return r.command(j)

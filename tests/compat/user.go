@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"rt/tests/harness/hierarchy"
 )
 
 // What the suite's own script for unprivileged users sets up for its user, of
@@ -61,11 +63,9 @@ func (j job) settleUser() error {
 	if err := os.Chown(aux, firstUID-1000+auxUID, 0); err != nil {
 		return err
 	}
-	for _, h := range j.Cgroups {
-		if h.Options == "" {
-			continue // who moves there needs the common ancestor's as well
-		}
-		if err := delegate(filepath.Join(h.At, userCgroup)); err != nil {
+	// Not in the unified one: who moves there needs the common ancestor's as well.
+	for _, h := range j.Cgroups.V1() {
+		if err := delegate(filepath.Join(h.Dir, userCgroup)); err != nil {
 			return err
 		}
 	}
@@ -104,5 +104,5 @@ func delegate(dir string) error {
 			return err
 		}
 	}
-	return inherit(dir, []string{"cpuset.cpus", "cpuset.mems"})
+	return hierarchy.Inherit(dir, "cpuset.cpus", "cpuset.mems")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"rt/tests/harness"
+	"rt/tests/harness/hierarchy"
 )
 
 // job is one file of the suite, for the process that runs it.
@@ -19,7 +21,7 @@ type job struct {
 	Dir     string
 	Tmp     string
 	Name    string // of the cgroup
-	Cgroups []hierarchy
+	Cgroups hierarchy.Set
 	User    int    // who runs it, 0 or the user of the name "rootless"
 	Ground  string // bound there for a user, who may not come to where it is
 	Bare    bool   // in the machine's own namespaces: systemd knows no others
@@ -60,13 +62,8 @@ func inhabit(text string) (int, error) {
 // settle makes the namespaces a world: /proc, /sys with a view of nothing but
 // our own cgroups, an empty /run, a loopback that works.
 func (j job) settle() error {
-	for _, h := range j.Cgroups {
-		if err := os.WriteFile(filepath.Join(h.dir(j.Name), "cgroup.procs"), []byte("0"), 0); err != nil {
-			return err
-		}
-	}
-	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
-		return fmt.Errorf("cgroup namespace: %w", err)
+	if err := j.Cgroups.Enter(j.Name); err != nil {
+		return err
 	}
 	type mount struct {
 		source, target, kind, data string
@@ -79,14 +76,7 @@ func (j job) settle() error {
 		{"tmpfs", j.Tmp, "tmpfs", "mode=1777", 0}, // an image is unpacked for every test
 	}
 	if len(j.Cgroups) > 0 {
-		mounts = append(mounts, mount{"sysfs", "/sys", "sysfs", "", 0}, mount{"tmpfs", "/sys/fs/cgroup", "tmpfs", "mode=755", 0})
-	}
-	for _, h := range j.Cgroups {
-		kind := "cgroup"
-		if h.Options == "" {
-			kind = "cgroup2"
-		}
-		mounts = append(mounts, mount{"cgroup", h.At, kind, h.mountOptions(), 0})
+		mounts = append(mounts, mount{"sysfs", "/sys", "sysfs", "", 0})
 	}
 	for _, m := range mounts {
 		if err := os.MkdirAll(m.target, 0o755); err != nil {
@@ -94,6 +84,11 @@ func (j job) settle() error {
 		}
 		if err := syscall.Mount(m.source, m.target, m.kind, m.flags, m.data); err != nil {
 			return fmt.Errorf("mount %s: %w", m.target, err)
+		}
+	}
+	if len(j.Cgroups) > 0 {
+		if err := j.Cgroups.Mount(); err != nil {
+			return err
 		}
 	}
 	if j.User != 0 {
@@ -160,17 +155,5 @@ func (j job) run() (int, error) {
 		return 0, err
 	}
 	slave.Close()
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return 0, fmt.Errorf("wait: %w", err)
-		case pid == child.Pid && status.Signaled():
-			return 128 + int(status.Signal()), nil
-		case pid == child.Pid:
-			return status.ExitStatus(), nil
-		}
-	}
+	return harness.Reap(child.Pid)
 }

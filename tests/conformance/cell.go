@@ -2,13 +2,13 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
 
+	"rt/tests/harness"
 	"rt/tests/harness/hierarchy"
 )
 
@@ -62,19 +62,12 @@ func inhabit(text string) (int, error) {
 	if err != nil {
 		return lost, err
 	}
-	for { // containers are orphans once they are created: reap them
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return lost, fmt.Errorf("wait: %w", err)
-		case pid == child.Pid && status.Signaled():
-			return 128 + int(status.Signal()), nil
-		case pid == child.Pid:
-			return status.ExitStatus(), nil
-		}
+	// Containers are orphans once they are created.
+	status, err := harness.Reap(child.Pid)
+	if err != nil {
+		return lost, err
 	}
+	return status, nil
 }
 
 // lost is the status of a cell that could not be made: none of the program's.
@@ -82,6 +75,9 @@ const lost = 125
 
 func (c cell) settle() error {
 	if err := c.Cgroups.Enter(c.Name); err != nil {
+		return err
+	}
+	if err := c.Cgroups.Descend(c.Name); err != nil {
 		return err
 	}
 	for _, m := range []struct {

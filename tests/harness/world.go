@@ -133,7 +133,11 @@ func (w World) init() int {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return 1
 	}
-	code := reap(child.Pid)
+	code, err := Reap(child.Pid)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "harness:", err)
+		code = 1
+	}
 	if w.Left == nil {
 		return code
 	}
@@ -159,26 +163,21 @@ func inherited(fd uintptr) bool {
 	return err == nil && flags&unix.FD_CLOEXEC == 0
 }
 
-// reap waits for all children until process main has ended and returns its
-// status as a shell would.
-func reap(main int) int {
+// Reap waits for all children, orphans that have come to the caller among them,
+// until process main has ended, and returns its status as a shell would.
+func Reap(main int) (int, error) {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return 0, fmt.Errorf("wait: %w", err)
+		case pid == main && status.Signaled():
+			return 128 + int(status.Signal()), nil
+		case pid == main:
+			return status.ExitStatus(), nil
 		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "harness: wait:", err)
-			return 1
-		}
-		if pid != main {
-			continue
-		}
-		if status.Signaled() {
-			return 128 + int(status.Signal())
-		}
-		return status.ExitStatus()
 	}
 }
 

@@ -3,7 +3,6 @@
 package cri
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,7 +67,7 @@ func pods() []check {
 		}},
 		{"cgroup-parent", func(t *testing.T, s *server) {
 			parent := "/pods-" + strings.ReplaceAll(s.version, ".", "") + "/burstable"
-			makeCgroups(t, parent)
+			world.MakeCgroups(t, parent)
 			p := s.pod(t, m{"linux": m{"cgroup_parent": parent}})
 			c := p.run(m{"linux": m{"resources": m{"memory_limit_in_bytes": 50 << 20}}}, sleeping()...)
 			if got := world.CgroupFile(parent+"/"+c.id, "memory.limit_in_bytes", "memory.max"); got != "52428800" {
@@ -222,31 +221,4 @@ func namespaces() []check {
 			}
 		}},
 	}
-}
-
-func makeCgroups(t testing.TB, path string) {
-	t.Helper()
-	all, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
-	if err != nil || len(all) == 0 {
-		t.Skip("cgroup v1 hierarchies are missing")
-	}
-	top := "/" + strings.Split(path, "/")[1]
-	for _, procs := range all {
-		dir := filepath.Dir(procs)
-		if err := os.MkdirAll(dir+path, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for _, sub := range words(top, path) { // empty in a new one
-			for _, file := range words("cpuset.cpus", "cpuset.mems") {
-				if data, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
-					_ = os.WriteFile(filepath.Join(dir, sub, file), data, 0o644)
-				}
-			}
-		}
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(world.RemoveCgroups(path), world.RemoveCgroups(top)); err != nil {
-			t.Error(err)
-		}
-	})
 }

@@ -15,14 +15,14 @@ import (
 
 	"golang.org/x/sys/unix"
 	"rt/tests/harness"
+	"rt/tests/harness/hierarchy"
 )
 
 const (
-	dirEnv  = "RT_CLIENT_DIR"  // the world's directory on the host's disk
-	hostFD  = 3                // the host's network namespace
-	dirName = "rt-clients-"    // then the pid of who made it; its cgroups have this name too
-	tempDir = "/var/tmp"       // on a disk
-	leafDir = "rt-client-init" // cgroup v2: where the world's own processes are
+	dirEnv  = "RT_CLIENT_DIR" // the world's directory on the host's disk
+	hostFD  = 3               // the host's network namespace
+	dirName = "rt-clients-"   // then the pid of who made it; its cgroups have this name too
+	tempDir = "/var/tmp"      // on a disk
 )
 
 // Main runs m's tests in mount, pid, network, uts, ipc and cgroup namespaces of
@@ -92,8 +92,12 @@ func outside() (env []string, files []*os.File, done func() error, err error) {
 			return nil, nil, nil, err
 		}
 	}
-	done = func() error { return errors.Join(removeCgroups(name), os.RemoveAll(dir)) }
-	if err := makeCgroups(name); err != nil {
+	all, err := hierarchy.Mounted()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	done = func() error { return errors.Join(all.Remove(name), os.RemoveAll(dir)) }
+	if err := all.Make(name); err != nil {
 		return nil, nil, nil, errors.Join(err, done())
 	}
 	host, err := os.Open("/proc/self/ns/net")
@@ -109,12 +113,16 @@ func sweep() error {
 	if err != nil {
 		return err
 	}
+	all, err := hierarchy.Mounted()
+	if err != nil {
+		return err
+	}
 	for _, dir := range dirs {
 		var pid int
 		if _, err := fmt.Sscanf(filepath.Base(dir), dirName+"%d", &pid); err != nil || unix.Kill(pid, 0) == nil {
 			continue
 		}
-		if err := errors.Join(removeCgroups(filepath.Base(dir)), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(all.Remove(filepath.Base(dir)), os.RemoveAll(dir)); err != nil {
 			return fmt.Errorf("what an earlier run left: %w", err)
 		}
 	}
@@ -124,12 +132,17 @@ func sweep() error {
 // inside makes the world, on the thread that starts the tests.
 func inside() error {
 	dir := os.Getenv(dirEnv)
-	if err := enterCgroups(filepath.Base(dir)); err != nil {
-		return err
-	}
-	hierarchies, err := hierarchies()
+	all, err := hierarchy.Mounted()
 	if err != nil {
 		return err
+	}
+	if err := all.Enter(filepath.Base(dir)); err != nil {
+		return err
+	}
+	if len(all.V1()) == 0 { // beside v1 programs are at the roots, as on a host
+		if err := all.Descend(filepath.Base(dir)); err != nil {
+			return err
+		}
 	}
 	resolver, resolverErr := os.ReadFile("/etc/resolv.conf")
 	for _, step := range []func() error{
@@ -138,7 +151,7 @@ func inside() error {
 		// Podman unmounts what the mount table has below /sys: nothing may be hidden there.
 		func() error { return os.NewSyscallError("unmount /sys", unix.Unmount("/sys", unix.MNT_DETACH)) },
 		func() error { return mount("sysfs", "/sys", "sysfs", 0, "") },
-		func() error { return mountCgroups(hierarchies) },
+		all.Mount,
 		func() error { return mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755") },
 		func() error { return overlay("/etc", dir+"/etc") },
 		func() error { return overlay("/var/lib", dir+"/lib") },

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"rt/tests/harness/hierarchy"
 )
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
@@ -29,7 +31,7 @@ func TestWorld(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(data)) {
-		if _, path, _ := strings.Cut(strings.TrimSpace(line), ":/"); path != "" && path != leafDir {
+		if _, path, _ := strings.Cut(strings.TrimSpace(line), ":/"); path != "" && path != hierarchy.Leaf {
 			t.Errorf("not at the root of the hierarchy: %s", line)
 		}
 	}
@@ -62,11 +64,11 @@ func TestOnline(t *testing.T) {
 // state directory; and nothing when it is gone again.
 func TestSnapshot(t *testing.T) {
 	before := Snap()
-	all, err := hierarchies()
+	all, err := hierarchy.Mounted()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cgroup, dir := filepath.Join(all[0].dir, "left"), t.TempDir()
+	cgroup, dir := filepath.Join(all[0].Dir, "left"), t.TempDir()
 	sleep := exec.Command("sleep", "1000")
 	if err := sleep.Start(); err != nil {
 		t.Fatal(err)

@@ -16,9 +16,9 @@ import (
 
 const (
 	top = "/sys/fs/cgroup"
-	// leaf is where the program itself is on v2, as a cgroup with processes
+	// Leaf is where a program is that has descended: a cgroup with processes
 	// cannot hand controllers to its children.
-	leaf = "program"
+	Leaf = "program"
 	// settle is how long dead processes may take to leave their cgroup.
 	settle = 5 * time.Second
 )
@@ -87,8 +87,8 @@ func (s Set) Has(controller string) bool {
 	})
 }
 
-// Make makes the cgroup name in every hierarchy. A cpuset begins without
-// processors and memory on v1.
+// Make makes the cgroup name, a path below the roots, in every hierarchy. A
+// cpuset begins without processors and memory on v1.
 func (s Set) Make(name string) error {
 	for _, h := range s {
 		dir := filepath.Join(h.Dir, name)
@@ -98,17 +98,25 @@ func (s Set) Make(name string) error {
 		if h.Type == "cgroup2" {
 			continue
 		}
-		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-			value, err := os.ReadFile(filepath.Join(h.Dir, file))
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err == nil {
-				err = os.WriteFile(filepath.Join(dir, file), value, 0)
-			}
-			if err != nil {
-				return err
-			}
+		if err := Inherit(dir, "cpuset.cpus", "cpuset.mems"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Inherit copies the files that the parent of the cgroup at dir has to it.
+func Inherit(dir string, files ...string) error {
+	for _, file := range files {
+		value, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, file), value, 0)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -129,8 +137,7 @@ func handOn(dir string) error {
 }
 
 // Enter moves this process into its cgroups, and the calling thread into a
-// namespace that has them as the roots of the hierarchies. On v2 the process
-// goes one further down, so that the root can hand its controllers on.
+// namespace that has them as the roots of the hierarchies.
 func (s Set) Enter(name string) error {
 	for _, h := range s {
 		if err := join(filepath.Join(h.Dir, name)); err != nil {
@@ -140,15 +147,22 @@ func (s Set) Enter(name string) error {
 	if err := syscall.Unshare(syscall.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("a cgroup namespace: %w", err)
 	}
+	return nil
+}
+
+// Descend moves this process, which has entered them, one further down in its
+// cgroups of v2, so that these can hand their controllers on.
+func (s Set) Descend(name string) error {
 	for _, h := range s {
 		if h.Type != "cgroup2" {
 			continue
 		}
 		root := filepath.Join(h.Dir, name)
-		if err := os.Mkdir(filepath.Join(root, leaf), 0o755); err != nil {
+		leaf := filepath.Join(root, Leaf)
+		if err := os.Mkdir(leaf, 0o755); err != nil {
 			return err
 		}
-		if err := join(filepath.Join(root, leaf)); err != nil {
+		if err := join(leaf); err != nil {
 			return err
 		}
 		if err := handOn(root); err != nil {

@@ -39,6 +39,9 @@ func TestParse(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"unified"}, {"systemd"}, {"cpu", "cpuacct"}, {"memory"}}, names); diff != "" {
 		t.Error(diff)
 	}
+	if v2 := parse("31 30 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"); len(v2) != 1 || len(v2.V1()) != 0 {
+		t.Errorf("cgroup v2 alone: %v", v2)
+	}
 	if !got.Has("cpuacct") || got.Has("pids") || got.Has("unified") || len(got.V1()) != 3 {
 		t.Errorf("v1: %v", got.V1())
 	}
