@@ -73,7 +73,9 @@ var lifeChecks = []check{
 	}},
 	{"life/signals-go-through", both, func(p *podman) {
 		name := p.name()
-		cmd := p.command("podman", "run", "--name", name, image, "sh", "-c", patient)
+		// podman begins to pass signals on a little after the container has
+		// started, without saying so.
+		cmd := p.command("podman", "run", "--name", name, image, "sh", "-c", "sleep 3; "+patient)
 		wait := harness.Start(p.t, cmd)
 		p.awaitLog(name, "ready")
 		must(p.t, cmd.Process.Signal(syscall.SIGTERM))
