@@ -38,6 +38,7 @@
 #include <unistd.h>
 
 #include "join.h"
+#include "start.h"
 
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
@@ -789,11 +790,12 @@ struct rlimit rt_files_limit(void)
 	return files_at_start;
 }
 
-/* glibc hands main's arguments to constructors. */
 __attribute__((constructor)) static void join(int argc, char **args)
 {
 	const char *env = getenv(RT_JOIN_ENV);
 
+	if (env)
+		rt_arguments(&argc, &args);
 	if (!env || argc < 2 || strcmp(args[1], "init") != 0) {
 		/* Go raises it, and what we start must not notice. */
 		(void)getrlimit(RLIMIT_NOFILE, &files_at_start);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "nsenter.h"
+#include "start.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -136,7 +137,6 @@ static void go_on_in_child(int sock)
 	}
 }
 
-/* glibc hands main's arguments to constructors. */
 __attribute__((constructor)) static void nsenter(int argc, char **argv)
 {
 	const char *env = getenv(RT_INIT_ENV);
@@ -146,7 +146,10 @@ __attribute__((constructor)) static void nsenter(int argc, char **argv)
 
 	/* An init's last argument is that fd too, whatever the program is: a
 	 * variable that strayed here says nothing. */
-	if (!env || argc < 2 || strcmp(argv[argc - 1], env) != 0)
+	if (!env)
+		return;
+	rt_arguments(&argc, &argv);
+	if (argc < 2 || strcmp(argv[argc - 1], env) != 0)
 		return;
 	sock = atoi(env);
 	/*

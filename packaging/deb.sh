@@ -35,10 +35,20 @@ licences() {
 
 		/usr/sbin/rt is linked statically with these libraries.
 
-		The GNU C Library and libseccomp, under the GNU Lesser General Public License,
-		version 2.1 or later: /usr/share/common-licenses/LGPL-2.1. Their source is that
-		of the Debian packages glibc and libseccomp.
+		libseccomp, under the GNU Lesser General Public License, version 2.1 or later:
+		/usr/share/common-licenses/LGPL-2.1. Its source is that of the Debian package
+		libseccomp.
+
 	END
+	if [ "${LIBC:-glibc}" = musl ]; then
+		printf 'musl, of the Debian package musl:\n\n'
+		cat /usr/share/doc/musl-dev/copyright
+	else
+		cat <<-END
+			The GNU C Library, under the same; its source is that of the Debian package
+			glibc.
+		END
+	fi
 	printf '\nThe Go runtime and standard library:\n\n'
 	cat "$("$go" env GOROOT)/LICENSE"
 	(cd "$here" && "$go" list -tags "${TAGS:-}" -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' .) |

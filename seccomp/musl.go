@@ -1,0 +1,5 @@
+// musl.c is for those who link libseccomp statically to musl.
+
+package seccomp
+
+import "C"
