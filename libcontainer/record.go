@@ -3,7 +3,6 @@ package libcontainer
 // record.go: between the state on disk and the state that `rt state` shows.
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"rt/cgroups"
 	"rt/libcontainer/fault"
 	"rt/libcontainer/planner"
+	"rt/libcontainer/quickjson"
 	"rt/libcontainer/state"
 )
 
@@ -73,7 +73,7 @@ func newRecord(o CreateOptions, s *specs.Spec, ns planner.Namespaces) *state.Rec
 
 // setCgroup writes the manager's record into the container's.
 func setCgroup(r *state.Record, c cgroups.Record) error {
-	b, err := json.Marshal(c)
+	b, err := quickjson.Marshal(c)
 	if err != nil {
 		return fault.New("state", r.ID, "encode cgroup", err)
 	}
@@ -83,7 +83,7 @@ func setCgroup(r *state.Record, c cgroups.Record) error {
 
 // hookStateJSON is what a hook gets on stdin.
 func hookStateJSON(r *state.Record, status string, pid int) ([]byte, error) {
-	return json.Marshal(hookState{
+	return quickjson.Marshal(hookState{
 		Version: r.OCIVersion, ID: r.ID, Status: status, Pid: pid,
 		Bundle: r.Bundle, Annotations: r.Annotations,
 	})

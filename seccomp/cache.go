@@ -13,7 +13,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"os"
 	"slices"
@@ -22,6 +21,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"rt/libcontainer/quickjson"
 	"rt/libcontainer/sys"
 )
 
@@ -68,10 +68,11 @@ type entry struct {
 }
 
 func cacheKey(p *specs.LinuxSeccomp) (key [sha256.Size]byte, err error) {
-	profile, err := json.Marshal(struct {
-		Format, Library string
-		NoFlags         bool // JSON of the profile has no flags either way
-		Profile         *specs.LinuxSeccomp
+	profile, err := quickjson.Marshal(struct {
+		Format  string              `json:"format"`
+		Library string              `json:"library"`
+		NoFlags bool                `json:"noFlags"` // JSON of the profile has no flags either way
+		Profile *specs.LinuxSeccomp `json:"profile"`
 	}{cacheFormat, Version(), p.Flags == nil, p})
 	return sha256.Sum256(profile), err
 }

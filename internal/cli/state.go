@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/urfave/cli/v2"
+
+	"rt/libcontainer/quickjson"
 )
 
 func (a *app) stateCommand() *cli.Command {
@@ -30,7 +33,17 @@ rootfs, created, annotations and owner.`,
 
 // printJSON writes v and a newline; indent "" puts all on one line.
 func (a *app) printJSON(v any, indent string) error {
-	e := json.NewEncoder(a.out)
-	e.SetIndent("", indent)
-	return e.Encode(v)
+	text, err := quickjson.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if indent == "" {
+		out.Write(text)
+	} else if err := json.Indent(&out, text, "", indent); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err = a.out.Write(out.Bytes())
+	return err
 }

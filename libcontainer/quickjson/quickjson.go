@@ -1,19 +1,20 @@
-// Package quickjson fills Go values from JSON text as encoding/json does, for
-// programs that decode one document and end. encoding/json first builds a
-// table of every type that it meets and reads the text twice; for a single
-// config.json that is most of its time. Here the text is read once, against
-// the types as reflect has them.
+// Package quickjson fills Go values from JSON text, and writes them as such, as
+// encoding/json does, for programs that see one document and end.
+// encoding/json first builds a table of every type that it meets and reads the
+// text twice; for a single config.json that is most of its time. Here the text
+// is read once, against the types as reflect has them.
 //
 // It takes the plain road only. Whatever is not plain (text that is no JSON or
 // does not fit, a name that is there twice or in another case, a type with
 // rules of its own) is left to encoding/json, which also knows what to say. So
-// the result is encoding/json's in every case; a fuzz test compares the two.
+// the result is encoding/json's in every case; fuzz tests compare the two.
 package quickjson
 
 import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -268,11 +269,14 @@ func (r *reader) object(v reflect.Value) bool {
 type shape struct {
 	fields []named
 	plain  bool // no field has rules of its own
+	// options: some field is written by other rules than omitempty.
+	options bool
 }
 
 type named struct {
-	name  string
-	index []int
+	name      string
+	index     []int
+	omitEmpty bool
 }
 
 // shapes are those of the types that were met, by reflect.Type.
@@ -295,8 +299,9 @@ func (s *shape) add(t reflect.Type, outer []int) {
 		if outer != nil {
 			index = append(outer[:len(outer):len(outer)], i)
 		}
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case f.Anonymous && f.Type.Kind() == reflect.Struct:
+		case f.Anonymous && f.Type.Kind() == reflect.Struct && name == "":
 			s.add(f.Type, index)
 			continue
 		case f.Anonymous:
@@ -304,13 +309,18 @@ func (s *shape) add(t reflect.Type, outer []int) {
 		case !f.IsExported():
 			continue
 		}
-		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" || name == "-" || strings.Contains(options, "string") {
+		if name == "" || name == "-" || strings.Contains(options, "string") || s.has(name) {
 			s.plain = false
 		}
-		s.fields = append(s.fields, named{name, index})
+		s.options = s.options || options != "" && options != "omitempty"
+		s.fields = append(s.fields, named{name, index, options == "omitempty"})
 	}
 	s.plain = s.plain && len(s.fields) <= 64
+}
+
+// has: an embedded struct's field hides another, or is hidden.
+func (s *shape) has(name string) bool {
+	return slices.ContainsFunc(s.fields, func(f named) bool { return f.name == name })
 }
 
 // find returns the number of the field with the name, -1 for none. ok is false

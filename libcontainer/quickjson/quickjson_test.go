@@ -84,7 +84,89 @@ func FuzzSame(f *testing.F) {
 		if diff := cmp.Diff(want, got, exported); diff != "" {
 			t.Errorf("%q (-encoding/json +quickjson):\n%s", data, diff)
 		}
+		written, writeErr := Marshal(&want)
+		text, err := json.Marshal(&want)
+		if string(written) != string(text) || (writeErr == nil) != (err == nil) {
+			t.Errorf("%q is written as\n%s, %v; encoding/json:\n%s, %v", data, written, writeErr, text, err)
+		}
 	})
+}
+
+// TestWritePlain: what rt keeps of a container takes the plain road.
+func TestWritePlain(t *testing.T) {
+	var spec specs.Spec
+	if err := json.Unmarshal(docker(t), &spec); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{
+		"seccomp": spec.Linux.Seccomp, "hooks": &specs.Hooks{Poststop: []specs.Hook{{Path: "/a b", Args: []string{"<x>", "\u00e4"}}}},
+		"record": struct {
+			Created time.Time         `json:"created"`
+			Raw     json.RawMessage   `json:"raw,omitempty"`
+			Texts   map[string]string `json:"texts,omitempty"`
+		}{time.Unix(1, 5).UTC(), json.RawMessage(`{"a":[1,"b"]}`), map[string]string{"z": "1", "a": "\"2\n"}},
+	} {
+		var w writer
+		if !w.value(reflectOf(&v).Elem(), 0) {
+			t.Errorf("%s: not plain behind %s", name, w.data)
+		}
+		want, err := json.Marshal(v)
+		if err != nil || string(w.data) != string(want) {
+			t.Errorf("%s: %v\n%s\nencoding/json:\n%s", name, err, w.data, want)
+		}
+	}
+}
+
+// TestWriteSame: types and values that are not plain are encoding/json's, error
+// for error.
+func TestWriteSame(t *testing.T) {
+	type inner struct {
+		A int `json:"a"`
+		B int `json:"b,omitempty"`
+	}
+	type Named struct {
+		C string `json:"c"`
+	}
+	type loop struct {
+		Next *loop `json:"next"`
+	}
+	endless := &loop{}
+	endless.Next = endless
+	for _, v := range []any{
+		nil, (*inner)(nil), inner{}, &inner{A: -1, B: 2}, []byte("x"), [2]int{1, 2}, []int(nil), []int{}, map[string]int(nil), map[int]string{2: "b", 1: "a"},
+		struct {
+			inner
+			A string `json:"a"`
+		}{inner{1, 2}, "outer"},
+		struct {
+			Named `json:"named"`
+			*inner
+		}{},
+		struct{ Untagged int }{7},
+		struct {
+			S int        `json:"s,string"`
+			Z inner      `json:"z,omitzero"`
+			T time.Time  `json:"t,omitempty"`
+			E inner      `json:"e,omitempty"`
+			F float64    `json:"f"`
+			X any        `json:"x"`
+			P *time.Time `json:"p"`
+			N string     `json:"-"`
+		}{},
+		json.RawMessage("{ }"), json.RawMessage("{"), json.RawMessage(`"<"`), json.RawMessage(nil), struct {
+			R json.RawMessage `json:"r"`
+		}{},
+		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), func() {}, endless,
+		"\u2028\xff\x7f\b", map[string]string{"<": "&", "ä": "\t"}, struct {
+			P **int `json:"p,omitempty"`
+		}{},
+	} {
+		got, gotErr := Marshal(v)
+		want, wantErr := json.Marshal(v)
+		if string(got) != string(want) || (gotErr == nil) != (wantErr == nil) || gotErr != nil && gotErr.Error() != wantErr.Error() {
+			t.Errorf("%T: %s, %v; encoding/json: %s, %v", v, got, gotErr, want, wantErr)
+		}
+	}
 }
 
 // TestFirstBytes: no beginning of a document is taken for one.

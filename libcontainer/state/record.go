@@ -101,7 +101,7 @@ type Process struct {
 func (r *Record) encode(id string) ([]byte, error) {
 	saved := *r
 	saved.Version, saved.ID = recordVersion, id
-	return json.Marshal(&saved)
+	return quickjson.Marshal(&saved)
 }
 
 // decode checks as much as makes a record safe to act on: a pid that is not

@@ -24,12 +24,13 @@ import (
 func imports() map[string][]string {
 	return map[string][]string{
 		"rt":                  {"internal/cli", "libcontainer/initstage", "nsenter"},
-		"rt/internal/cli":     {"libcontainer", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp", "internal/install"},
+		"rt/internal/cli":     {"libcontainer", "libcontainer/quickjson", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp", "internal/install"},
 		"rt/internal/install": {},
 		"rt/libcontainer": {
 			"libcontainer/planner", "libcontainer/state", "libcontainer/spec", "libcontainer/plan", "libcontainer/hook",
 			"cgroups", "cgroups/intelrdt", "seccomp", "nsenter", "libcontainer/wire", "libcontainer/program",
 			"libcontainer/rootfs", // opens the mounts' sources on the parent's side
+			"libcontainer/quickjson",
 		},
 		"rt/libcontainer/planner":   {"libcontainer/spec", "libcontainer/plan"},
 		"rt/libcontainer/initstage": {"libcontainer/plan", "libcontainer/rootfs", "libcontainer/wire", "libcontainer/hook", "libcontainer/program", "nsenter", "seccomp/load"},
@@ -46,7 +47,7 @@ func imports() map[string][]string {
 		"rt/cgroups":                {"cgroups/dbus", "libcontainer/quickjson"},
 		"rt/cgroups/dbus":           {},
 		"rt/cgroups/intelrdt":       {},
-		"rt/seccomp":                {"seccomp/load"},
+		"rt/seccomp":                {"seccomp/load", "libcontainer/quickjson"},
 		"rt/seccomp/load":           {},
 		"rt/nsenter":                {"libcontainer/plan"},
 	}
