@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -64,7 +65,7 @@ func (a *app) run(args []string) int {
 	// init because only this invocation needs it.
 	name := filepath.Base(args[0])
 	cli.VersionPrinter = func(*cli.Context) { fmt.Fprintf(a.out, "%s version %s\n", name, a.build) }
-	u := a.urfave(name)
+	u := a.urfave(name, args)
 	err := u.Run(flagsFirst(u, args))
 	defer a.sink.close()
 	if err != nil {
@@ -73,8 +74,9 @@ func (a *app) run(args []string) int {
 	return a.status
 }
 
-// urfave returns the definition of the command line.
-func (a *app) urfave(name string) *cli.App {
+// urfave returns the definition of the command line: of all of it, or as much
+// as the command that args ask for needs.
+func (a *app) urfave(name string, args []string) *cli.App {
 	u := &cli.App{
 		Name:         name,
 		Usage:        "Open Container Initiative runtime",
@@ -82,7 +84,6 @@ func (a *app) urfave(name string) *cli.App {
 		Version:      a.build.Version,
 		Compiled:     time.Unix(0, 0), // unused, but its default costs a stat
 		Flags:        a.globalFlags(),
-		Commands:     a.commands(),
 		Before:       a.before,
 		OnUsageError: usageError,
 		Writer:       a.out,
@@ -91,6 +92,7 @@ func (a *app) urfave(name string) *cli.App {
 		ErrWriter:                 a.stderr,
 		ExitErrHandler:            func(*cli.Context, error) {}, // see run
 	}
+	u.Commands = a.commands(u.Flags, args)
 	for _, c := range u.Commands {
 		c.OnUsageError = usageError
 		c.HideHelpCommand = true // "help" is a fine id for a container
@@ -108,27 +110,45 @@ To run a container in the foreground:
 The id is free to choose and unique below the state root. "rt spec" writes a
 config.json to start from.`
 
-func (a *app) commands() []*cli.Command {
-	return []*cli.Command{
-		a.createCommand(),
-		a.deleteCommand(),
-		a.deviceCommand(),
-		a.eventsCommand(),
-		a.execCommand(),
-		a.featuresCommand(),
-		a.installCommand(),
-		a.killCommand(),
-		a.listCommand(),
-		a.mountsCommand(),
-		a.pauseCommand(),
-		a.psCommand(),
-		a.resumeCommand(),
-		a.runCommand(),
-		a.specCommand(),
-		a.startCommand(),
-		a.stateCommand(),
-		a.statsCommand(),
-		a.updateCommand(),
-		a.waitCommand(),
+// commands are those of the package cli that the args need: the one they name,
+// or all.
+func (a *app) commands(global []cli.Flag, args []string) []*cli.Command {
+	known := []struct {
+		name string
+		make func() *cli.Command
+	}{
+		{"create", a.createCommand},
+		{"delete", a.deleteCommand},
+		{"device", a.deviceCommand},
+		{"events", a.eventsCommand},
+		{"exec", a.execCommand},
+		{"features", a.featuresCommand},
+		{"install", a.installCommand},
+		{"kill", a.killCommand},
+		{"list", a.listCommand},
+		{"mounts", a.mountsCommand},
+		{"pause", a.pauseCommand},
+		{"ps", a.psCommand},
+		{"resume", a.resumeCommand},
+		{"run", a.runCommand},
+		{"spec", a.specCommand},
+		{"start", a.startCommand},
+		{"state", a.stateCommand},
+		{"stats", a.statsCommand},
+		{"update", a.updateCommand},
+		{"wait", a.waitCommand},
 	}
+	// The help of rt itself names all, whatever stands behind.
+	if i := commandAt(global, args); i < len(args) && !slices.ContainsFunc(args[:i], isHelp) {
+		for _, c := range known {
+			if args[i] == c.name {
+				return []*cli.Command{c.make()}
+			}
+		}
+	}
+	list := make([]*cli.Command, len(known))
+	for i, c := range known {
+		list[i] = c.make()
+	}
+	return list
 }

@@ -16,10 +16,7 @@ import (
 // they are accepted in any order: `rt kill ID --all`. What comes after "--" is
 // left alone, and so is all of an unknown command.
 func flagsFirst(u *cli.App, args []string) []string {
-	i := 1
-	for i < len(args) && isFlag(args[i]) {
-		i += 1 + valueOf(u.Flags, args[i])
-	}
+	i := commandAt(u.Flags, args)
 	if i >= len(args) || args[i] == "--" {
 		return args
 	}
@@ -37,7 +34,7 @@ func flagsFirst(u *cli.App, args []string) []string {
 		case args[i] == "--":
 			rest = append(rest, args[i+1:]...)
 			i = len(args)
-		case args[i] == "-h" || args[i] == "-help" || args[i] == "--help":
+		case isHelp(args[i]):
 			// The package would take the container for a help topic.
 			return slices.Concat(head, args[i:i+1])
 		case isFlag(args[i]) && i+n > len(args):
@@ -54,6 +51,16 @@ func flagsFirst(u *cli.App, args []string) []string {
 		flags = append(flags, "--")
 	}
 	return slices.Concat(head, flags, rest)
+}
+
+// commandAt is the index of the command, behind the global flags; without one
+// it is beyond the arguments.
+func commandAt(global []cli.Flag, args []string) int {
+	i := 1
+	for i < len(args) && isFlag(args[i]) {
+		i += 1 + valueOf(global, args[i])
+	}
+	return i
 }
 
 // passesOn: what stands behind the container is another program's, flags too.
@@ -124,6 +131,8 @@ func hidden(f *cli.BoolFlag) *cli.BoolFlag {
 	f.Hidden = true
 	return f
 }
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 // isFlag says whether arg is a flag for package flag: "-" alone is not.
 func isFlag(arg string) bool { return len(arg) > 1 && arg[0] == '-' && arg != "--" }

@@ -48,7 +48,27 @@ func TestScripts(t *testing.T) {
 // definition is the command line's definition, for tests that walk it.
 func definition() *cli.App {
 	a := &app{build: testBuild}
-	return a.urfave("rt")
+	return a.urfave("rt", nil)
+}
+
+// TestOneCommand: a command is found by its own name, and alone; where others
+// are shown or meant, all are there.
+func TestOneCommand(t *testing.T) {
+	a := &app{build: testBuild}
+	all := definition().Commands
+	for _, c := range all {
+		for _, args := range [][]string{{"rt", c.Name}, {"rt", "--root", "list", "--debug", c.Name, "--help"}} {
+			got := a.urfave("rt", args).Commands
+			if len(got) != 1 || got[0].Name != c.Name || got[0].OnUsageError == nil || !got[0].HideHelpCommand {
+				t.Errorf("%q: %d commands", args, len(got))
+			}
+		}
+	}
+	for _, args := range [][]string{{"rt"}, {"rt", "--help", "list"}, {"rt", "lists"}, {"rt", "help", "list"}, {"rt", "--", "list"}} {
+		if got := a.urfave("rt", args).Commands; len(got) != len(all) {
+			t.Errorf("%q: %d commands", args, len(got))
+		}
+	}
 }
 
 func TestHelp(t *testing.T) {
