@@ -84,6 +84,10 @@ func (r *Runtime) read(id string) (*container, error) {
 		return nil, err
 	}
 	defer store.Close()
+	return r.readFrom(store, id)
+}
+
+func (r *Runtime) readFrom(store *state.Store, id string) (*container, error) {
 	rec, err := store.Read(id)
 	if err != nil {
 		return nil, err
@@ -141,15 +145,18 @@ func (c *container) waiting() bool {
 }
 
 // connect reaches the init that waits for start; with wait it waits for init to
-// have an ear, at most some seconds. The directory's fd keeps the socket's path
-// below the 108 bytes that unix(7) allows.
+// have an ear, at most some seconds. Where the socket's path is longer than
+// unix(7) allows it leads over an fd of the directory.
 func (c *container) connect(wait bool) (int, error) {
-	dir, err := sys.OpenPath(c.path)
-	if err != nil {
-		return -1, err
+	path := c.path + "/" + startSocket
+	if len(path) > sys.MaxSocketPath {
+		dir, err := sys.OpenPath(c.path)
+		if err != nil {
+			return -1, err
+		}
+		defer sys.Close(dir)
+		path = "/proc/self/fd/" + strconv.Itoa(dir) + "/" + startSocket
 	}
-	defer sys.Close(dir)
-	path := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + startSocket
 	if !wait {
 		return sys.ConnectWithin(path, 0)
 	}

@@ -4,7 +4,10 @@ package libcontainer
 
 import (
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,19 +39,49 @@ func (r *Runtime) List() (list []*State, broken []error, err error) {
 		return nil, nil, err
 	}
 	defer store.Close()
-	records, broken, err := store.Records()
+	ids, err := store.List()
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, rec := range records {
-		c, err := r.container(rec, store.Path()+"/"+rec.ID)
-		if err != nil {
-			broken = append(broken, err)
-			continue
+	all := make([]struct {
+		state *State
+		err   error
+	}, len(ids))
+	abreast(len(ids), func(i int) {
+		c, err := r.readFrom(store, ids[i])
+		if err == nil {
+			all[i].state = c.state()
 		}
-		list = append(list, c.state())
+		all[i].err = err
+	})
+	for _, c := range all {
+		switch {
+		case c.err == nil:
+			list = append(list, c.state)
+		case errors.Is(c.err, fault.ErrNotExist), errors.Is(c.err, state.ErrCreating): // they come or go
+		default:
+			broken = append(broken, c.err)
+		}
 	}
 	return list, broken, nil
+}
+
+// abreast calls do for 0 to n-1, where there are many on several processors.
+func abreast(n int, do func(i int)) {
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n/32+1) {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				do(i)
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // Start lets a created container's process begin. It returns when the program

@@ -27,6 +27,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,6 +57,8 @@ var errNotDir = errors.New("not a directory")
 type Store struct {
 	fd   int // or missing
 	path string
+	// own: nobody but those we trust can put anything into the root.
+	own bool
 }
 
 // missing is the fd of a root that is not there.
@@ -114,6 +117,7 @@ func (s *Store) check() error {
 		return fault.New("state root", s.path, "", unix.EPERM).
 			WithHint("every user may write to it; chmod o-w it or choose another --root")
 	}
+	s.own = st.Mode&(unix.S_IWGRP|unix.S_IWOTH) == 0
 	return nil
 }
 
@@ -283,6 +287,9 @@ func (s *Store) Read(id string) (*Record, error) {
 	if err := ValidID(id); err != nil {
 		return nil, err
 	}
+	if r := s.readAtOnce(id); r != nil {
+		return r, nil
+	}
 	fd, err := s.openDir(id)
 	if err != nil {
 		return nil, err
@@ -299,6 +306,34 @@ func (s *Store) Read(id string) (*Record, error) {
 		return load(fd, id)
 	}
 	return nil, fault.New("state", id, "", ErrCreating)
+}
+
+// usual is more than most records take.
+const usual = 4096
+
+var rooms = sync.Pool{New: func() any { return new([usual]byte) }}
+
+// readAtOnce reads a good record with four system calls instead of seven, where
+// nobody can exchange the directory meanwhile: list has thousands. With nil,
+// Read finds out why.
+func (s *Store) readAtOnce(id string) *Record {
+	if !s.own || s.fd == missing {
+		return nil
+	}
+	if st, err := sys.Lstat(s.fd, id); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR || !trusted(st.Uid) {
+		return nil
+	}
+	room := rooms.Get().(*[usual]byte)
+	defer rooms.Put(room)
+	n, err := sys.ReadOnce(s.fd, id+"/"+recordName, room[:])
+	if err != nil || n == len(room) { // it may be longer
+		return nil
+	}
+	r, err := decode(slices.Clone(room[:n]), id) // which keeps parts of it
+	if err != nil {
+		return nil
+	}
+	return r
 }
 
 // ReadConfig returns what SaveConfig has kept of the container, without taking
@@ -333,26 +368,6 @@ func (s *Store) List() ([]string, error) {
 	ids := slices.DeleteFunc(names, func(name string) bool { return ValidID(name) != nil })
 	slices.Sort(ids)
 	return ids, nil
-}
-
-// Records reads every container: the good records sorted by id, and one error
-// for each broken one, which names it. Containers that come or go meanwhile
-// are left out.
-func (s *Store) Records() (records []*Record, broken []error, err error) {
-	ids, err := s.List()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, id := range ids {
-		switch r, err := s.Read(id); {
-		case err == nil:
-			records = append(records, r)
-		case errors.Is(err, fault.ErrNotExist), errors.Is(err, ErrCreating):
-		default:
-			broken = append(broken, err)
-		}
-	}
-	return records, broken, nil
 }
 
 func notExist(id string) error { return fault.New("", id, "", fault.ErrNotExist) }

@@ -45,6 +45,20 @@ func open(t *testing.T) *Store {
 	return s
 }
 
+// records are all that can be read, and an error for each that is broken.
+func records(s *Store) (good []*Record, broken []error, err error) {
+	ids, err := s.List()
+	for _, id := range ids {
+		switch r, err := s.Read(id); {
+		case err == nil:
+			good = append(good, r)
+		case errors.Is(err, ErrBroken):
+			broken = append(broken, err)
+		}
+	}
+	return good, broken, err
+}
+
 func reserve(t *testing.T, s *Store, id string) *Dir {
 	t.Helper()
 	d, err := s.Reserve(id)
@@ -79,6 +93,47 @@ func TestRecordRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestReadAnyRoot: a record is the same by each way to it: that for the usual
+// ones, for those that are longer than usual, and for roots where others, too,
+// have directories.
+func TestReadAnyRoot(t *testing.T) {
+	s := open(t)
+	for id, length := range map[string]int{"short": 1, "edge": usual, "long": 3 * usual} {
+		d := reserve(t, s, id)
+		want := &Record{
+			Version: recordVersion, ID: id, Annotations: map[string]string{"a": strings.Repeat("b", length)},
+			Cgroup: json.RawMessage(`{"Manager":"v2"}`),
+		}
+		if err := d.Save(want); err != nil {
+			t.Fatal(err)
+		}
+		for _, mode := range []uint32{0o700, 0o770, 0o1777} {
+			if err := syscall.Chmod(s.Path(), mode); err != nil {
+				t.Fatal(err)
+			}
+			again, err := Open(s.Path(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.own != (mode == 0o700) {
+				t.Errorf("%o: nobody else may write: %v", mode, again.own)
+			}
+			got, err := again.Read(id)
+			if err != nil {
+				t.Fatal(id, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, mode %o (-want +got):\n%s", id, mode, diff)
+			}
+			again.Close()
+		}
+	}
+	list, broken, err := records(s)
+	if err != nil || len(broken) != 0 || len(list) != 3 || list[0].Annotations["a"] != strings.Repeat("b", usual) {
+		t.Errorf("%v, %v, %v", list, broken, err)
 	}
 }
 
@@ -312,8 +367,8 @@ func checkBroken(t *testing.T, s *Store) {
 	if !errors.Is(err, ErrBroken) || fault.Hint(err) != "rt delete --force web1" {
 		t.Errorf("Read: %v (%s)", err, fault.Hint(err))
 	}
-	if _, broken, err := s.Records(); err != nil || len(broken) != 1 || !strings.Contains(broken[0].Error(), "web1") {
-		t.Errorf("Records: %v, %v", broken, err)
+	if _, broken, err := records(s); err != nil || len(broken) != 1 || !strings.Contains(broken[0].Error(), "web1") {
+		t.Errorf("all: %v, %v", broken, err)
 	}
 	_, err = s.Reserve("web1")
 	if !errors.Is(err, fault.ErrExist) || !strings.Contains(fault.Hint(err), "delete --force") {
@@ -337,7 +392,7 @@ func TestCreatingIsNotBroken(t *testing.T) {
 	if _, err := s.Read("web1"); !errors.Is(err, ErrCreating) {
 		t.Errorf("Read: %v", err)
 	}
-	if records, broken, err := s.Records(); len(records)+len(broken) != 0 || err != nil {
+	if records, broken, err := records(s); len(records)+len(broken) != 0 || err != nil {
 		t.Errorf("Records: %v %v %v", records, broken, err)
 	}
 }
@@ -365,7 +420,7 @@ func TestList(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "b", "broken", "c"}, ids); diff != "" {
 		t.Error(diff)
 	}
-	records, broken, err := s.Records()
+	records, broken, err := records(s)
 	if err != nil || len(records) != 3 || len(broken) != 1 {
 		t.Errorf("%d good, broken %v, %v", len(records), broken, err)
 	}

@@ -93,6 +93,23 @@ func ReadSmall(dirfd int, path string, limit int) ([]byte, error) {
 	return ReadAll(fd, 2048, limit)
 }
 
+// ReadOnce fills room from the file at path below dirfd, as far as one read(2)
+// does: of a regular file that nobody changes, all of it or as much as there is
+// room for. No symbolic link is followed as last component.
+func ReadOnce(dirfd int, path string, room []byte) (int, error) {
+	fd, err := OpenFileAt(dirfd, path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer Close(fd)
+	n := 0
+	err = retry(func() error {
+		n, err = unix.Read(fd, room)
+		return err
+	})
+	return max(n, 0), err
+}
+
 // ReadAll reads fd to its end, and answers EFBIG when that is more than limit
 // bytes away. It begins with room for hint bytes.
 func ReadAll(fd, hint, limit int) ([]byte, error) {

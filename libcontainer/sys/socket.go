@@ -83,6 +83,10 @@ func Connect(path string) (int, error) {
 	return fd, nil
 }
 
+// MaxSocketPath is how long the path of a unix socket can be (unix(7): 108
+// bytes with the one that ends it).
+const MaxSocketPath = 107
+
 // ConnectWithin is Connect that does not wait longer than limit, 0 for not at
 // all, for a place in the listener's queue. EAGAIN: somebody listens, and has
 // no time.

@@ -164,10 +164,10 @@ const (
 	// slack is for the scheduler's mood; what grows with the number of
 	// containers is far above it.
 	slack = 100
-	// perContainer are list's calls for one: seven for the record in its
+	// perContainer are list's calls for one: four for the record in its
 	// directory, three for the state of its process, three for whether it is
 	// paused; and what Go's scheduler and collector add.
-	perContainer = 16
+	perContainer = 13
 )
 
 func notFlat(calls map[string][]int) error {
