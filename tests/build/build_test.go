@@ -19,7 +19,7 @@ func copySources(t *testing.T, dir string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, entry := range []string{"main.go", "go.mod", "go.sum", "Makefile", "libcontainer", "internal", "nsenter", "seccomp", "cgroups"} {
+	for _, entry := range []string{"main.go", "go.mod", "go.sum", "Makefile", "packaging", "libcontainer", "internal", "nsenter", "seccomp", "cgroups"} {
 		if out, err := exec.Command("cp", "-r", filepath.Join(root, entry), dir).CombinedOutput(); err != nil {
 			t.Fatalf("copy %s: %v: %s", entry, err, out)
 		}
@@ -46,6 +46,38 @@ func build(t *testing.T, dir string, cold bool) []byte {
 	}
 	return data
 }
+
+// TestMusl: the program is linked with musl, and with glibc for who says so. A
+// libseccomp that needs what musl has not is left to glibc.
+func TestMusl(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a build takes half a minute")
+	}
+	if _, err := exec.LookPath("musl-gcc"); err != nil {
+		t.Skip("musl-gcc is missing")
+	}
+	dir := filepath.Join(t.TempDir(), "tree")
+	if isGlibc(build(t, dir, false)) {
+		t.Error("the program is linked with glibc")
+	}
+	t.Run("CC", func(t *testing.T) {
+		t.Setenv("CC", "gcc")
+		if !isGlibc(build(t, dir, false)) {
+			t.Error("the program is not linked with glibc")
+		}
+	})
+	shim := filepath.Join(dir, "seccomp/musl.c")
+	if err := os.WriteFile(shim, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("packaging/musl.sh", t.TempDir())
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("without the shim: %v, %s", err, out)
+	}
+}
+
+func isGlibc(program []byte) bool { return bytes.Contains(program, []byte("GLIBC_TUNABLES")) }
 
 func TestBuildIsReproducibleAndStatic(t *testing.T) {
 	if testing.Short() {
