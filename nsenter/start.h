@@ -10,7 +10,8 @@
  * rt_arguments is for a constructor, whose parameters these are: glibc hands
  * main's to constructors, others hand over nothing. There they are found where
  * the kernel has put them: their count, they, a null, and then the environment
- * (System V ABI, "Process Initialization"), which nothing has changed yet.
+ * (System V ABI, "Process Initialization"), which nothing has changed yet. That
+ * is for an init, which has a handful; other programs have none.
  */
 static inline void rt_arguments(int *argc, char ***argv)
 {
@@ -20,10 +21,12 @@ static inline void rt_arguments(int *argc, char ***argv)
 #else
 	char **end = environ - 1; /* the null */
 
+	for (*argc = 0; *argc < 16; ++*argc) {
+		*argv = end - *argc;
+		if ((long)(*argv)[-1] == *argc)
+			return;
+	}
 	*argc = 0;
-	while ((long)end[-1 - *argc] != *argc)
-		++*argc;
-	*argv = end - *argc;
 #endif
 }
 

@@ -169,14 +169,15 @@ func (c *LastCalls) raw() (LastStage, syscall.Errno) {
 // default action ends the process (SECCOMP_RET_TRAP).
 func DefaultSIGSYS() { defaultAction(uintptr(unix.SIGSYS)) }
 
-// DefaultThreadSignals takes back what the caller of rt may have done to the two
-// signals that C libraries keep for their threads: GNU make has its children
-// ignore them, which execve would hand on. All others either have a handler of
+// DefaultThreadSignals takes back what the caller of rt may have done to the
+// signals that C libraries keep for their threads (glibc two, musl three): GNU
+// make has its children ignore them, which execve would hand on. All others either have a handler of
 // the Go runtime, and execve takes that back, or are the caller's to ignore
 // (nohup(1)).
 func DefaultThreadSignals() {
-	defaultAction(32)
-	defaultAction(33)
+	for signal := uintptr(32); signal <= 34; signal++ {
+		defaultAction(signal)
+	}
 }
 
 func defaultAction(signal uintptr) {

@@ -215,6 +215,24 @@ func TestSeccompThatKillsInit(t *testing.T) {
 	}
 }
 
+// TestSeccompAgainstLibraries: what init still says behind the filter, it says
+// with the calls that the filter was asked about, whatever a C library would
+// have made of them.
+func TestSeccompAgainstLibraries(t *testing.T) {
+	const want = "no such file or directory"
+	for _, nnp := range []bool{true, false} {
+		c := harness.New(t, harness.Spec("/x"))
+		c.Write("x", "#!/no/such/interpreter\n", 0o755)
+		c.Spec.Process.NoNewPrivileges = nnp
+		c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActKillProcess, 0, "open", "fcntl", "readv", "writev"))
+		c.Save()
+		c.Run().WantFailure(t, want)
+		c.Create()
+		c.Do("start", c.ID).WantFailure(t, want)
+		c.OK("delete", c.ID)
+	}
+}
+
 func TestSeccompBadSystemCall(t *testing.T) {
 	c := harness.New(t, harness.Spec("probe", "syscall", "99"))
 	harness.AddProbe(t, c.Rootfs)

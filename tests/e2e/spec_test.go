@@ -73,6 +73,27 @@ func TestOperationsNeedAnID(t *testing.T) {
 	c.CheckGone()
 }
 
+// TestSignalsOfCreated: what does not end a created container is dropped, also
+// those signals that C libraries keep for themselves: the program does not find
+// them pending.
+func TestSignalsOfCreated(t *testing.T) {
+	for _, signal := range []unix.Signal{unix.SIGUSR1, 33, 34, 35, 64} {
+		c := harness.New(t, harness.Spec("sh", "-c", "echo alive >/alive"))
+		without(c.Spec, specs.PIDNamespace)
+		c.Spec.Root.Readonly = false
+		c.Create()
+		if err := unix.Kill(c.Status().Pid, signal); err != nil {
+			t.Fatal(err)
+		}
+		c.OK("start", c.ID)
+		c.Await(specs.StateStopped)
+		if _, err := os.Stat(filepath.Join(c.Rootfs, "alive")); err != nil {
+			t.Errorf("signal %d: %v", signal, err)
+		}
+		c.OK("delete", c.ID)
+	}
+}
+
 func TestKillOfCreated(t *testing.T) {
 	c := harness.New(t, sh("true"))
 	c.Create()
