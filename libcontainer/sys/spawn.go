@@ -234,6 +234,13 @@ func cloneHere(link string) (int, error) {
 	if err == nil && (got.Dev != want.Dev || got.Ino != want.Ino) {
 		err = unix.ESTALE
 	}
+	var fs unix.Statfs_t
+	if err == nil {
+		err = unix.Fstatfs(fd, &fs)
+	}
+	if err == nil && fs.Flags&unix.ST_NOEXEC != 0 {
+		err = unix.EACCES
+	}
 	if err != nil {
 		_ = unix.Close(fd)
 		return -1, err

@@ -106,6 +106,27 @@ func TestExecutable(t *testing.T) {
 	if w, err := unix.Open(again, unix.O_WRONLY|unix.O_CLOEXEC, 0); err != unix.EROFS && err != unix.ETXTBSY {
 		t.Errorf("opened for writing: fd %d, %v", w, err)
 	}
+	if os.Getenv(inside) == "" {
+		return
+	}
+	// What lies at its path in this namespace may not be executed.
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount(own, own, "", unix.MS_BIND, ""),
+		unix.Mount("", own, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_NOEXEC, "")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Executable("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other)
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(other, &fs); err != nil || fs.Flags&unix.ST_NOEXEC != 0 {
+		t.Errorf("from a noexec mount: %v", err)
+	}
 }
 
 // TestSealedCopy: it is the file, and can be changed in no way.
