@@ -309,7 +309,7 @@ func (s *shape) add(t reflect.Type, outer []int) {
 		case !f.IsExported():
 			continue
 		}
-		if name == "" || name == "-" || strings.Contains(options, "string") || s.has(name) {
+		if name == "" || name == "-" || strings.ContainsAny(name, "\"'\\") || strings.Contains(options, "string") || s.has(name) {
 			s.plain = false
 		}
 		s.options = s.options || options != "" && options != "omitempty"

@@ -156,6 +156,23 @@ func TestWriteSame(t *testing.T) {
 		json.RawMessage("{ }"), json.RawMessage("{"), json.RawMessage(`"<"`), json.RawMessage(nil), struct {
 			R json.RawMessage `json:"r"`
 		}{},
+		json.Number("1"), json.Number(""), json.Number("x"), struct {
+			N json.Number `json:"n"`
+		}{"2"},
+		struct{ time.Time }{}, struct {
+			time.Time
+			A int `json:"a"`
+		}{}, struct {
+			M json.Marshaler `json:"m"`
+		}{}, []json.Marshaler{nil, time.Time{}},
+		struct {
+			F func() `json:"f,omitempty"`
+		}{}, struct {
+			C chan int `json:"c,omitempty"`
+		}{}, struct {
+			A int `json:"a'"`
+			B int `json:"b\\\\c"`
+		}{}, (*time.Time)(nil), &time.Time{}, new(*time.Time),
 		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), func() {}, endless,
 		"\u2028\xff\x7f\b", map[string]string{"<": "&", "ä": "\t"}, struct {
 			P **int `json:"p,omitempty"`

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Marshal is json.Marshal, byte for byte.
+// Marshal is json.Marshal, byte for byte. A type's own MarshalJSON may be called
+// twice.
 func Marshal(v any) ([]byte, error) {
 	var w writer
 	if w.value(reflect.ValueOf(v), 0) {
@@ -27,8 +28,11 @@ func (w *writer) value(v reflect.Value, depth int) bool {
 		return false
 	}
 	t := v.Type()
-	if t.Name() != "" && t.PkgPath() != "" {
+	// Embedding gives methods to a struct without a name, too.
+	if t.Kind() != reflect.Interface && t.Kind() != reflect.Pointer && (t.PkgPath() != "" || t.Kind() == reflect.Struct) {
 		switch p := reflect.PointerTo(t); {
+		case t == reflect.TypeFor[json.Number]():
+			return false
 		case t.Implements(reflect.TypeFor[json.Marshaler]()):
 			return w.foreign(v)
 		case p.Implements(reflect.TypeFor[json.Marshaler]()), p.Implements(reflect.TypeFor[encoding.TextMarshaler]()):
@@ -71,9 +75,6 @@ func (w *writer) add(s string) { w.data = append(w.data, s...) }
 // foreign takes what a type says of itself if that stays as it is: a
 // json.RawMessage, a time.
 func (w *writer) foreign(v reflect.Value) bool {
-	if v.Kind() == reflect.Pointer {
-		return false
-	}
 	text, err := v.Interface().(json.Marshaler).MarshalJSON()
 	if err != nil || slices.ContainsFunc(text, func(c byte) bool { return c <= ' ' || !verbatim(c) }) {
 		return false
@@ -111,8 +112,13 @@ func (w *writer) object(v reflect.Value, depth int) bool {
 	first := true
 	for _, f := range shape.fields {
 		field := v.FieldByIndex(f.index)
-		if f.omitEmpty && empty(field) {
-			continue
+		if f.omitEmpty {
+			switch isEmpty, ok := empty(field); {
+			case !ok:
+				return false
+			case isEmpty:
+				continue
+			}
 		}
 		if !first {
 			w.data = append(w.data, ',')
@@ -128,15 +134,17 @@ func (w *writer) object(v reflect.Value, depth int) bool {
 	return true
 }
 
-// empty is what omitempty means by it.
-func empty(v reflect.Value) bool {
+// empty is what omitempty means by it. ok is false for what cannot be written.
+func empty(v reflect.Value) (isEmpty, ok bool) {
 	switch v.Kind() {
 	case reflect.Map, reflect.Slice, reflect.Array:
-		return v.Len() == 0
+		return v.Len() == 0, true
 	case reflect.Struct:
-		return false
+		return false, true
+	case reflect.Func, reflect.Chan, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		return false, false
 	}
-	return v.IsZero()
+	return v.IsZero(), true
 }
 
 func (w *writer) elements(v reflect.Value, depth int) bool {
