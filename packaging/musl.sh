@@ -27,4 +27,6 @@ END
 # shellcheck disable=SC2086 # a list of words
 musl-gcc -static $headers -o "$dir/probe" "$dir/probe.c" "$here/seccomp/musl.c" -L"$dir" -lseccomp 2>"$dir/log" && "$dir/probe" || exit 0
 
-echo "export CC=musl-gcc CGO_CFLAGS='-O2 $headers' CGO_LDFLAGS='-L$dir'"
+cat <<-END
+	export CC=musl-gcc CGO_CFLAGS="-O2 $headers \${CGO_CFLAGS:-}" CGO_LDFLAGS="'-L$dir' \${CGO_LDFLAGS:-}"
+END
