@@ -63,8 +63,12 @@ func (j job) settleUser() error {
 	if err := os.Chown(aux, firstUID-1000+auxUID, 0); err != nil {
 		return err
 	}
+	mounted, err := hierarchy.Mounted() // anew, in this world
+	if err != nil {
+		return err
+	}
 	// Not in the unified one: who moves there needs the common ancestor's as well.
-	for _, h := range j.Cgroups.V1() {
+	for _, h := range mounted.V1() {
 		if err := delegate(filepath.Join(h.Dir, userCgroup)); err != nil {
 			return err
 		}

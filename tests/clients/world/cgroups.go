@@ -14,8 +14,8 @@ import (
 	"rt/tests/harness/hierarchy"
 )
 
-// cgroups are those below the roots of the tests' namespace, that of the world
-// itself aside.
+// cgroups are those below the roots of the tests' namespace, without that of
+// the world itself.
 func cgroups() []string {
 	var found []string
 	all, err := hierarchy.Mounted()
@@ -24,7 +24,7 @@ func cgroups() []string {
 	}
 	for _, h := range all {
 		_ = filepath.WalkDir(h.Dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() && path != h.Dir && d.Name() != hierarchy.Leaf {
+			if err == nil && d.IsDir() && path != h.Dir && path != filepath.Join(h.Dir, hierarchy.Leaf) {
 				found = append(found, path)
 			}
 			return nil // what went while we looked is not there
