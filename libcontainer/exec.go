@@ -178,15 +178,60 @@ func (x *execution) leave() {
 	}()
 }
 
-// kill ends what there is of the process. It may be called at any time.
+// kill ends what there is of the process. It may be called at any time. A
+// joiner that gives birth has a moment for it: without its word nobody would
+// know of the child.
 func (x *execution) kill() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.killed = true
-	for _, c := range []*child{x.joiner, x.born} {
-		if c != nil {
-			c.signal()
+	switch {
+	case x.born != nil:
+		x.born.signal()
+	case x.joiner == nil:
+	case x.bearing:
+		time.AfterFunc(interruptTime, x.killJoiner)
+	default:
+		x.joiner.signal()
+	}
+}
+
+func (x *execution) killJoiner() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.joiner != nil {
+		x.joiner.signal()
+	}
+}
+
+// bear says whether the joiner may be told to give birth.
+func (x *execution) bear() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.bearing = !x.killed
+	return x.bearing
+}
+
+// sweep ends a child that the joiner has not told of, or that we have not heard
+// of: it was killed meanwhile. In a program that has other children, too, only
+// the former can be missed.
+func (x *execution) sweep() {
+	for {
+		if i, err := sys.Readable(0, x.sock); err != nil || i < 0 {
+			break
 		}
+		a, err := nsenter.RecvAnswer(x.sock)
+		if err != nil {
+			break
+		}
+		if a.Kind == nsenter.AnswerBorn {
+			x.end(&child{pid: a.Pid, pidfd: a.Fds[0]})
+			a.Fds = a.Fds[1:]
+		}
+		sys.CloseAll(a.Fds)
+	}
+	if x.rt.opts.Standalone {
+		sys.EndChildren()
 	}
 }
 
@@ -225,8 +270,10 @@ type execution struct {
 
 	init    int        // pidfd of the container's
 	sock    int        // to the joiner
-	mu      sync.Mutex // for what kill uses: killed, joiner and born
+	mu      sync.Mutex // for what kill uses: killed, bearing, joiner and born
 	killed  bool
+	bearing bool // the joiner has been told to give birth
+	known   bool // and has said of whom
 	joiner  *child
 	born    *child
 	console *console
@@ -352,7 +399,7 @@ func (x *execution) start() error {
 		return err
 	}
 	if err := x.join(); err != nil {
-		return x.explainDeath(err)
+		return err
 	}
 	if err := x.lateScheduler(); err != nil {
 		return err
@@ -415,6 +462,9 @@ func (x *execution) end(c *child) {
 func (x *execution) close() {
 	if joiner := x.take(&x.joiner); joiner != nil {
 		x.end(joiner)
+		if x.bearing && !x.known {
+			x.sweep()
+		}
 	}
 	if born := x.take(&x.born); born != nil {
 		sys.Close(born.pidfd)

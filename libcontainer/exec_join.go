@@ -201,6 +201,9 @@ func (x *execution) join() error {
 		}
 		ops, fds = nil, nil
 	}
+	if !x.bear() {
+		return fault.New("", "", "", fault.ErrNotRunning)
+	}
 	ops = append(ops, planner.BecomeOps(p, x.candidates(), x.filter, x.mask, x.ns.Has&unix.CLONE_NEWUSER != 0)...)
 	if err := x.send(ops, fds); err != nil {
 		return err
@@ -243,7 +246,7 @@ func (x *execution) idMaps() (*specs.Linux, error) {
 
 func (x *execution) send(ops []plan.Op, fds []int) error {
 	x.ops = ops
-	return sendOps(x.sock, ops, fds)
+	return x.explainDeath(sendOps(x.sock, ops, fds))
 }
 
 // first is the first list alone.
@@ -286,17 +289,18 @@ func (x *execution) awaitBirth() error {
 		}
 		switch a.Kind {
 		case nsenter.AnswerListener:
-			if err := x.handOver(a); err != nil {
+			err := x.delivered(a.Fds[0])
+			if err == nil {
+				err = x.handOver(a.Fds[1])
+			}
+			sys.Close(a.Fds[1])
+			if err != nil {
 				return err
 			}
 		case nsenter.AnswerBorn:
-			// The kernel's word, not the message's: for a moment the child had
-			// its socket too, and who may trace it could have used that.
-			pid, err := sys.PidfdPid(a.Fds[0])
-			x.put(&x.born, &child{pid: pid, pidfd: a.Fds[0]})
-			if err != nil {
+			if err := x.delivered(a.Fds[0]); err != nil {
 				sys.CloseAll(a.Fds[1:])
-				return fault.New("init", "", "read the pid of the process", err)
+				return err
 			}
 			if a.Errno != 0 {
 				defer sys.CloseAll(a.Fds[1:])
@@ -314,20 +318,36 @@ func (x *execution) awaitBirth() error {
 	}
 }
 
+// delivered takes the child over from the joiner, who may tell of it twice. The
+// pid is the kernel's word, not the message's: for a moment the child had the
+// joiner's socket too, and who may trace it could have used that.
+func (x *execution) delivered(pidfd int) error {
+	x.known = true
+	if x.born != nil {
+		sys.Close(pidfd)
+		return nil
+	}
+	pid, err := sys.PidfdPid(pidfd)
+	x.put(&x.born, &child{pid: pid, pidfd: pidfd})
+	if err != nil {
+		return fault.New("init", "", "read the pid of the process", err)
+	}
+	return nil
+}
+
 // handOver gives the listener of the child's filter to the agent and lets the
 // child go on.
-func (x *execution) handOver(a nsenter.Answer) error {
-	defer sys.CloseAll(a.Fds)
-	text, err := agentState(x.c.rec, seccompProfile(x.spec), Running, a.Pid, x.c.rec.Init.Pid)
+func (x *execution) handOver(listener int) error {
+	text, err := agentState(x.c.rec, seccompProfile(x.spec), Running, x.born.pid, x.c.rec.Init.Pid)
 	if err == nil {
-		err = sys.SendAll(x.agent, text, a.Fds[1:])
+		err = sys.SendAll(x.agent, text, []int{listener})
 	}
 	sys.Close(x.agent) // the agent waits for the end of the message
 	x.agent = plan.None
 	if err != nil {
 		return fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", err)
 	}
-	return sys.SendAll(x.sock, []byte{1}, nil)
+	return x.explainDeath(sys.SendAll(x.sock, []byte{1}, nil))
 }
 
 // reapJoiner: its work is done when the child has executed.
@@ -377,7 +397,7 @@ func (x *execution) recv() (nsenter.Answer, error) {
 		defer sys.CloseAll(a.Fds)
 		return nsenter.Answer{}, explainOp(x.ops, a, x.process.Args[0], x.candidates())
 	}
-	return a, err
+	return a, x.explainDeath(err)
 }
 
 // interruptTime is how long a process that is wanted to end may still take to
@@ -393,10 +413,13 @@ func endsProgram(s syscall.Signal) bool {
 	return false
 }
 
-// explainDeath gives the end of the socket a reason: how the joiner died.
+// explainDeath gives the end of the joiner's socket a reason: how it died.
 func (x *execution) explainDeath(err error) error {
 	if !isHangup(err) {
 		return err
+	}
+	if i, _ := sys.Readable(time.Second, x.joiner.pidfd); i < 0 {
+		return fault.New("init", fmt.Sprintf("pid %d", x.joiner.pid), "", errors.New("closed its socket"))
 	}
 	status, werr := sys.Reap(x.joiner.pidfd)
 	if werr != nil {

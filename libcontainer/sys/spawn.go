@@ -134,6 +134,29 @@ const spawnDeadline = 30 * time.Second
 // ErrNotExecuted: the child has not come to its execve in time, and is dead.
 var ErrNotExecuted = errors.New("it was stopped before its execve")
 
+// EndChildren kills the caller's children, all of them. One that does not die
+// within a second, being frozen, is left to init.
+func EndChildren() {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return
+	}
+	for _, task := range tasks {
+		tid, _ := strconv.Atoi(task.Name())
+		for _, pid := range children(tid) {
+			pidfd, err := PidfdOpen(pid)
+			if err != nil {
+				continue
+			}
+			_ = PidfdSignal(pidfd, SIGKILL)
+			if i, err := Readable(time.Second, pidfd); err == nil && i == 0 {
+				_, _ = Reap(pidfd)
+			}
+			Close(pidfd)
+		}
+	}
+}
+
 // children are the pids of the children of a thread of the caller's
 // (proc_tid_children(5)).
 func children(tid int) (pids []int) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -235,6 +236,36 @@ func TestExecSeccompNotify(t *testing.T) {
 		unix.Close(listener)
 	}
 	wait().WantFailure(t, "no such file or directory")
+}
+
+// TestExecSeccompAgentGone: an agent that does not take the listener is an error,
+// and the process, which waits for it, goes.
+func TestExecSeccompAgentGone(t *testing.T) {
+	strace := harness.Need(t, "strace")
+	c := harness.New(t, harness.Spec("sleep", "1000"))
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Host("agent.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActNotify, 0, "sysinfo"))
+	c.Spec.Linux.Seccomp.ListenerPath = c.Host("agent.sock")
+	c.Save()
+	wait := harness.Start(t, c.Command("run", "--detach", "--bundle", c.Dir, c.ID))
+	_, own := acceptListener(t, l)
+	defer unix.Close(own)
+	wait().WantExit(t, 0)
+
+	// The first message of rt's own process is the joiner's list, the second
+	// the agent's, the third lets the process go on.
+	for when, want := range map[int]string{2: "seccomp agent: sendmsg: broken pipe", 3: "closed its socket"} {
+		cmd := c.Command("exec", c.ID, "sleep", "1000")
+		args := append([]string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg", "-e", fmt.Sprintf("inject=sendmsg:error=EPIPE:when=%d", when)}, cmd.Args...)
+		harness.Exec(t, exec.Command(strace, args...)).WantExit(t, 255).WantFailure(t, want)
+		if left := strings.Fields(c.OK("ps", "--format", "json", c.ID).Stdout); len(left) != 1 || strings.Contains(left[0], ",") {
+			t.Errorf("%d: left in the container: %v", when, left)
+		}
+	}
 }
 
 // accept2 takes a connection on which nothing may come.

@@ -130,3 +130,36 @@ func TestExecCancel(t *testing.T) {
 		t.Errorf("left behind: before %+v, after %+v", before, after)
 	}
 }
+
+// TestExecCancelAnyTime: wherever on its way a context's end meets a process,
+// nothing of it stays in the container, or is left to the caller.
+func TestExecCancelAnyTime(t *testing.T) {
+	d := newDaemon(t, harness.Spec("sleep", "1000"))
+	o := d.options(0)
+	o.Detach = true
+	if _, err := d.Run(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Delete(o.ID, true) })
+	p := harness.Spec("sleep", "1000").Process
+	once := func(after time.Duration) {
+		ctx, cancel := context.WithTimeout(context.Background(), after)
+		defer cancel()
+		r, err := d.Exec(ctx, libcontainer.ExecOptions{ID: o.ID, Process: p})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after %v: %+v, %v", after, r, err)
+		}
+	}
+	once(10 * time.Millisecond)
+	before := d.usage()
+	for n := range 300 {
+		once(time.Duration(n) * 20 * time.Microsecond)
+	}
+	pids, err := d.Processes(o.ID)
+	if err != nil || len(pids) != 1 {
+		t.Errorf("in the container: %v, %v", pids, err)
+	}
+	if after := d.usage(); after.fds > before.fds || after.children > before.children {
+		t.Errorf("left behind: before %+v, after %+v", before, after)
+	}
+}
