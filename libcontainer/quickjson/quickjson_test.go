@@ -1,5 +1,7 @@
 package quickjson
 
+//lint:file-ignore SA5008 tags that encoding/json does not take are tested
+
 import (
 	"encoding/json"
 	"os"

@@ -208,13 +208,7 @@ func TestExecSeccompStrict(t *testing.T) {
 func TestExecSeccompNotify(t *testing.T) {
 	c := harness.New(t, harness.Spec("sleep", "1000"))
 	harness.AddProbe(t, c.Rootfs)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Host("agent.sock"), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActNotify, 0, "sysinfo"))
-	c.Spec.Linux.Seccomp.ListenerPath = c.Host("agent.sock")
+	l := notified(t, c)
 	c.Save()
 	accept := func() (specs.ContainerProcessState, int) { return acceptListener(t, l) }
 	wait := harness.Start(t, c.Command("run", "--detach", "--bundle", c.Dir, c.ID))
@@ -243,13 +237,7 @@ func TestExecSeccompNotify(t *testing.T) {
 func TestExecSeccompAgentGone(t *testing.T) {
 	strace := harness.Need(t, "strace")
 	c := harness.New(t, harness.Spec("sleep", "1000"))
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Host("agent.sock"), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActNotify, 0, "sysinfo"))
-	c.Spec.Linux.Seccomp.ListenerPath = c.Host("agent.sock")
+	l := notified(t, c)
 	c.Save()
 	wait := harness.Start(t, c.Command("run", "--detach", "--bundle", c.Dir, c.ID))
 	_, own := acceptListener(t, l)

@@ -17,13 +17,7 @@ import (
 func TestSeccompNotify(t *testing.T) {
 	c := harness.New(t, harness.Spec("probe", "syscall", "99"))
 	harness.AddProbe(t, c.Rootfs)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Host("agent.sock"), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActNotify, 0, "sysinfo"))
-	c.Spec.Linux.Seccomp.ListenerPath = c.Host("agent.sock")
+	l := notified(t, c)
 	c.Spec.Linux.Seccomp.ListenerMetadata = "for the agent"
 	c.Save()
 	wait := harness.Start(t, c.Command("run", "--bundle", c.Dir, c.ID))
@@ -34,6 +28,20 @@ func TestSeccompNotify(t *testing.T) {
 	// Close the listener: every call that it would have judged is ENOSYS.
 	unix.Close(listener)
 	wait().WantOutput(t, "38\n")
+}
+
+// notified gives the container a filter that asks an agent about sysinfo, and
+// listens in the agent's place.
+func notified(t *testing.T, c *harness.Container) *net.UnixListener {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Host("agent.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	c.Spec.Linux.Seccomp = seccomp(specs.ActAllow, rule(specs.ActNotify, 0, "sysinfo"))
+	c.Spec.Linux.Seccomp.ListenerPath = c.Host("agent.sock")
+	return l
 }
 
 // acceptListener is the agent's side: what it is told, and the listener.

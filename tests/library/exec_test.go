@@ -22,12 +22,7 @@ import (
 // the caller's files as theirs; the calling process is as it was before.
 func TestExec(t *testing.T) {
 	d := newDaemon(t, harness.Spec("sleep", "1000"))
-	o := d.options(0)
-	o.Detach = true
-	if _, err := d.Run(context.Background(), o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Delete(o.ID, true) })
+	id := d.standing()
 	leak, err := syscall.Open(filepath.Join(d.dir, "leaked"), syscall.O_CREAT|syscall.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +39,7 @@ func TestExec(t *testing.T) {
 	round := func() {
 		var group sync.WaitGroup
 		for n := range 8 {
-			group.Go(func() { d.exec(o.ID, n) })
+			group.Go(func() { d.exec(id, n) })
 		}
 		group.Wait()
 	}
@@ -101,16 +96,11 @@ func (d *daemon) exec(id string, n int) {
 // TestExecCancel: the end of a context ends the process.
 func TestExecCancel(t *testing.T) {
 	d := newDaemon(t, harness.Spec("sleep", "1000"))
-	o := d.options(0)
-	o.Detach = true
-	if _, err := d.Run(context.Background(), o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Delete(o.ID, true) })
+	id := d.standing()
 	p := harness.Spec("sleep", "1000").Process
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Slow(500*time.Millisecond))
 	defer cancel()
-	r, err := d.Exec(ctx, libcontainer.ExecOptions{ID: o.ID, Process: p})
+	r, err := d.Exec(ctx, libcontainer.ExecOptions{ID: id, Process: p})
 	if !errors.Is(err, context.DeadlineExceeded) || r.Status != 137 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -118,34 +108,23 @@ func TestExecCancel(t *testing.T) {
 	gone, end := context.WithCancel(context.Background())
 	end()
 	for range 10 {
-		if _, err := d.Exec(gone, libcontainer.ExecOptions{ID: o.ID, Process: p}); !errors.Is(err, context.Canceled) {
+		if _, err := d.Exec(gone, libcontainer.ExecOptions{ID: id, Process: p}); !errors.Is(err, context.Canceled) {
 			t.Errorf("with a context that is over: %v", err)
 		}
 	}
-	pids, err := d.Processes(o.ID)
-	if err != nil || len(pids) != 1 {
-		t.Errorf("in the container: %v, %v", pids, err)
-	}
-	if after := d.usage(); after.fds > before.fds || after.children > before.children {
-		t.Errorf("left behind: before %+v, after %+v", before, after)
-	}
+	d.alone(id, before)
 }
 
 // TestExecCancelAnyTime: wherever on its way a context's end meets a process,
 // nothing of it stays in the container, or is left to the caller.
 func TestExecCancelAnyTime(t *testing.T) {
 	d := newDaemon(t, harness.Spec("sleep", "1000"))
-	o := d.options(0)
-	o.Detach = true
-	if _, err := d.Run(context.Background(), o); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Delete(o.ID, true) })
+	id := d.standing()
 	p := harness.Spec("sleep", "1000").Process
 	once := func(after time.Duration) {
 		ctx, cancel := context.WithTimeout(context.Background(), after)
 		defer cancel()
-		r, err := d.Exec(ctx, libcontainer.ExecOptions{ID: o.ID, Process: p})
+		r, err := d.Exec(ctx, libcontainer.ExecOptions{ID: id, Process: p})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: %+v, %v", after, r, err)
 		}
@@ -155,11 +134,18 @@ func TestExecCancelAnyTime(t *testing.T) {
 	for n := range 300 {
 		once(time.Duration(n) * 20 * time.Microsecond)
 	}
-	pids, err := d.Processes(o.ID)
+	d.alone(id, before)
+}
+
+// alone: the container has its first process only, and the caller has nothing
+// that it had not before.
+func (d *daemon) alone(id string, before usage) {
+	d.t.Helper()
+	pids, err := d.Processes(id)
 	if err != nil || len(pids) != 1 {
-		t.Errorf("in the container: %v, %v", pids, err)
+		d.t.Errorf("in the container: %v, %v", pids, err)
 	}
 	if after := d.usage(); after.fds > before.fds || after.children > before.children {
-		t.Errorf("left behind: before %+v, after %+v", before, after)
+		d.t.Errorf("left behind: before %+v, after %+v", before, after)
 	}
 }

@@ -70,6 +70,18 @@ func (d *daemon) options(n int) libcontainer.CreateOptions {
 	return libcontainer.CreateOptions{ID: filepath.Base(d.dir) + "-" + strconv.Itoa(n), Bundle: d.bundle}
 }
 
+// standing runs a container that stays until the test ends, and returns its id.
+func (d *daemon) standing() string {
+	d.t.Helper()
+	o := d.options(0)
+	o.Detach = true
+	if _, err := d.Run(context.Background(), o); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = d.Delete(o.ID, true) })
+	return o.ID
+}
+
 // usage is what a process may leak.
 type usage struct{ fds, threads, goroutines, children int }
 
@@ -235,13 +247,7 @@ func TestProcessIsLeftAlone(t *testing.T) {
 		spec.Linux.Namespaces = append(spec.Linux.Namespaces, specs.LinuxNamespace{Type: typ})
 	}
 	holder := newDaemon(t, harness.Spec("sleep", "1000"))
-	ho := holder.options(0)
-	ho.Detach = true
-	if _, err := holder.Run(context.Background(), ho); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = holder.Delete(ho.ID, true) })
-	st, err := holder.State(ho.ID)
+	st, err := holder.State(holder.standing())
 	if err != nil {
 		t.Fatal(err)
 	}
