@@ -111,7 +111,7 @@ func (r *Runtime) Exec(ctx context.Context, o ExecOptions) (ExecResult, error) {
 		return ExecResult{}, x.ended(ctx, err)
 	}
 	result := ExecResult{Pid: x.born.pid}
-	if o.Detach {
+	if o.Detach && stop() { // else it is killed
 		x.leave()
 		return result, nil
 	}

@@ -137,6 +137,30 @@ func TestExecCancelAnyTime(t *testing.T) {
 	d.alone(id, before)
 }
 
+// TestExecCancelDetached: a detached process runs, or has met the end of the
+// context on its way: then it is gone, and that is said.
+func TestExecCancelDetached(t *testing.T) {
+	d := newDaemon(t, harness.Spec("sleep", "1000"))
+	id := d.standing()
+	p := harness.Spec("sleep", "1000").Process
+	running := 0
+	for n := range 100 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n)*100*time.Microsecond)
+		_, err := d.Exec(ctx, libcontainer.ExecOptions{ID: id, Process: p, Detach: true})
+		switch {
+		case err == nil:
+			running++
+		case !errors.Is(err, context.DeadlineExceeded):
+			t.Errorf("%d: %v", n, err)
+		}
+		cancel()
+	}
+	pids, err := d.Processes(id)
+	if err != nil || len(pids) != 1+running || running == 0 {
+		t.Errorf("%d run, in the container: %v, %v", running, pids, err)
+	}
+}
+
 // alone: the container has its first process only, and the caller has nothing
 // that it had not before.
 func (d *daemon) alone(id string, before usage) {
