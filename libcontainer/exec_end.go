@@ -44,11 +44,11 @@ func (x *execution) bear() bool {
 }
 
 // sweep ends a child that the joiner has not told of, or that we have not heard
-// of: it was killed meanwhile. In a program that has other children, too, only
-// the former can be missed.
+// of: it was killed meanwhile. In a program that has other children, too, a child
+// that it has not told of is missed.
 func (x *execution) sweep() {
 	for {
-		if i, err := sys.Readable(0, x.sock); err != nil || i < 0 {
+		if i, err := sys.Poll(x.sock); err != nil || i < 0 {
 			break
 		}
 		a, err := nsenter.RecvAnswer(x.sock)
@@ -62,7 +62,11 @@ func (x *execution) sweep() {
 		sys.CloseAll(a.Fds)
 	}
 	if x.rt.opts.Standalone {
-		sys.EndChildren()
+		patience := time.Second
+		if x.frozen() { // by cgroup v1: they die when it goes on
+			patience = strictTime
+		}
+		sys.EndChildren(patience)
 	}
 }
 

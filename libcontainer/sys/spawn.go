@@ -135,8 +135,8 @@ const spawnDeadline = 30 * time.Second
 var ErrNotExecuted = errors.New("it was stopped before its execve")
 
 // EndChildren kills the caller's children, all of them. One that does not die
-// within a second, being frozen, is left to init.
-func EndChildren() {
+// within patience, being frozen, is left to init.
+func EndChildren(patience time.Duration) {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return
@@ -149,7 +149,7 @@ func EndChildren() {
 				continue
 			}
 			_ = PidfdSignal(pidfd, SIGKILL)
-			if i, err := Readable(time.Second, pidfd); err == nil && i == 0 {
+			if i, err := Readable(patience, pidfd); err == nil && i == 0 {
 				_, _ = Reap(pidfd)
 			}
 			Close(pidfd)
