@@ -171,9 +171,9 @@ func DefaultSIGSYS() { defaultAction(uintptr(unix.SIGSYS)) }
 
 // DefaultThreadSignals takes back what the caller of rt may have done to the
 // signals that C libraries keep for their threads (glibc two, musl three): GNU
-// make has its children ignore them, which execve would hand on. All others either have a handler of
-// the Go runtime, and execve takes that back, or are the caller's to ignore
-// (nohup(1)).
+// make has its children ignore them, which execve would hand on. All others
+// either have a handler of the Go runtime, and execve takes that back, or are
+// the caller's to ignore (nohup(1)).
 func DefaultThreadSignals() {
 	for signal := uintptr(32); signal <= 34; signal++ {
 		defaultAction(signal)

@@ -85,7 +85,7 @@ func WriteAll(fd int, data []byte) error {
 // following a symbolic link, and EFBIG when it has more than limit bytes. It
 // costs three or four syscalls where os.ReadFile costs six.
 func ReadSmall(dirfd int, path string, limit int) ([]byte, error) {
-	fd, err := OpenFileAt(dirfd, path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	fd, err := openToRead(dirfd, path)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +93,17 @@ func ReadSmall(dirfd int, path string, limit int) ([]byte, error) {
 	return ReadAll(fd, 2048, limit)
 }
 
+// openToRead opens what should be a regular file, and does nothing but that
+// where it is something else.
+func openToRead(dirfd int, path string) (int, error) {
+	return OpenFileAt(dirfd, path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+}
+
 // ReadOnce fills room from the file at path below dirfd, as far as one read(2)
 // does: of a regular file that nobody changes, all of it or as much as there is
 // room for. No symbolic link is followed as last component.
 func ReadOnce(dirfd int, path string, room []byte) (int, error) {
-	fd, err := OpenFileAt(dirfd, path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	fd, err := openToRead(dirfd, path)
 	if err != nil {
 		return 0, err
 	}
@@ -140,18 +146,12 @@ func ReadAll(fd, hint, limit int) ([]byte, error) {
 // kernel hands it out whole to a buffer that it fits into, here 2 KiB, so that
 // there is no second read to find the end.
 func ReadRecord(path string) ([]byte, error) {
-	fd, err := OpenFileAt(unix.AT_FDCWD, path, unix.O_RDONLY, 0)
+	data := make([]byte, 2048)
+	n, err := ReadOnce(unix.AT_FDCWD, path, data)
 	if err != nil {
 		return nil, err
 	}
-	defer Close(fd)
-	data := make([]byte, 2048)
-	n := 0
-	err = retry(func() (err error) {
-		n, err = unix.Read(fd, data)
-		return err
-	})
-	return data[:max(n, 0)], err
+	return data[:n], nil
 }
 
 // ReadNames returns the names in the directory dirfd, in the kernel's order,
