@@ -72,6 +72,13 @@ func (w *writer) value(v reflect.Value, depth int) bool {
 
 func (w *writer) add(s string) { w.data = append(w.data, s...) }
 
+// next begins an element: with a comma, if it is not the first.
+func (w *writer) next() {
+	if c := w.data[len(w.data)-1]; c != '{' && c != '[' {
+		w.add(",")
+	}
+}
+
 // foreign takes what a type says of itself if that stays as it is: a
 // json.RawMessage, a time.
 func (w *writer) foreign(v reflect.Value) bool {
@@ -98,9 +105,9 @@ func (w *writer) text(s string) {
 			return
 		}
 	}
-	w.data = append(w.data, '"')
+	w.add(`"`)
 	w.add(s)
-	w.data = append(w.data, '"')
+	w.add(`"`)
 }
 
 func (w *writer) object(v reflect.Value, depth int) bool {
@@ -108,8 +115,7 @@ func (w *writer) object(v reflect.Value, depth int) bool {
 	if !shape.plain || shape.options {
 		return false
 	}
-	w.data = append(w.data, '{')
-	first := true
+	w.add("{")
 	for _, f := range shape.fields {
 		field := v.FieldByIndex(f.index)
 		if f.omitEmpty {
@@ -120,17 +126,14 @@ func (w *writer) object(v reflect.Value, depth int) bool {
 				continue
 			}
 		}
-		if !first {
-			w.data = append(w.data, ',')
-		}
-		first = false
+		w.next()
 		w.text(f.name)
-		w.data = append(w.data, ':')
+		w.add(":")
 		if !w.value(field, depth+1) {
 			return false
 		}
 	}
-	w.data = append(w.data, '}')
+	w.add("}")
 	return true
 }
 
@@ -148,16 +151,14 @@ func empty(v reflect.Value) (isEmpty, ok bool) {
 }
 
 func (w *writer) elements(v reflect.Value, depth int) bool {
-	w.data = append(w.data, '[')
+	w.add("[")
 	for i := range v.Len() {
-		if i > 0 {
-			w.data = append(w.data, ',')
-		}
+		w.next()
 		if !w.value(v.Index(i), depth+1) {
 			return false
 		}
 	}
-	w.data = append(w.data, ']')
+	w.add("]")
 	return true
 }
 
@@ -172,17 +173,15 @@ func (w *writer) entries(v reflect.Value, depth int) bool {
 	}
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-	w.data = append(w.data, '{')
-	for i, k := range keys {
-		if i > 0 {
-			w.data = append(w.data, ',')
-		}
+	w.add("{")
+	for _, k := range keys {
+		w.next()
 		w.text(k.String())
-		w.data = append(w.data, ':')
+		w.add(":")
 		if !w.value(v.MapIndex(k), depth+1) {
 			return false
 		}
 	}
-	w.data = append(w.data, '}')
+	w.add("}")
 	return true
 }
