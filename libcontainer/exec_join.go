@@ -418,12 +418,9 @@ func (x *execution) explainDeath(err error) error {
 	if !isHangup(err) {
 		return err
 	}
-	if i, _ := sys.Readable(time.Second, x.joiner.pidfd); i < 0 {
-		return fault.New("init", fmt.Sprintf("pid %d", x.joiner.pid), "", errors.New("closed its socket"))
-	}
-	status, werr := sys.Reap(x.joiner.pidfd)
+	status, werr := x.joiner.death()
 	if werr != nil {
-		return fault.New("init", "", "waitid", werr)
+		return werr
 	}
 	x.mu.Lock()
 	x.joiner.reaped = true

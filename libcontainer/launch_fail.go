@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"rt/libcontainer/fault"
@@ -90,12 +91,9 @@ func (l *launch) explainDeath(err error) error {
 	if said := l.lastWord(); said != nil {
 		return said
 	}
-	if i, _ := sys.Readable(time.Second, l.init.pidfd); i < 0 {
-		return fault.New("init", fmt.Sprintf("pid %d", l.init.pid), "", errors.New("closed its socket"))
-	}
-	status, werr := sys.Reap(l.init.pidfd)
+	status, werr := l.init.death()
 	if werr != nil {
-		return fault.New("init", "", "waitid", werr)
+		return werr
 	}
 	l.init.reaped = true
 	if err := l.ctx.Err(); err != nil {
@@ -199,6 +197,18 @@ func (c *child) signal() {
 	if !c.reaped {
 		_ = sys.PidfdSignal(c.pidfd, sys.SIGKILL)
 	}
+}
+
+// death is how a process has died that has closed its socket, and reaps it.
+func (c *child) death() (syscall.WaitStatus, error) {
+	if i, _ := sys.Readable(time.Second, c.pidfd); i < 0 {
+		return 0, fault.New("init", fmt.Sprintf("pid %d", c.pid), "", errors.New("closed its socket"))
+	}
+	status, err := sys.Reap(c.pidfd)
+	if err != nil {
+		return 0, fault.New("init", "", "waitid", err)
+	}
+	return status, nil
 }
 
 // kill ends the process, unless it is dead and reaped, and closes its pidfd.
