@@ -13,6 +13,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/sys"
 )
 
 const (
@@ -25,8 +27,7 @@ const (
 	annDelegate     = "run.oci.delegate-cgroup"
 	annTimeOffset   = "run.oci.timens_offset"
 	annSystemdV1    = "run.oci.systemd.force_cgroup_v1"
-	maxSocketPath   = 107 // sun_path of unix(7), without its NUL
-	sockFilterBytes = 8   // struct sock_filter
+	sockFilterBytes = 8 // struct sock_filter
 )
 
 // Annotations are the names of the annotations that change what rt does,
@@ -55,8 +56,8 @@ func (c *checker) annotations() {
 			c.absolute(value, "annotations", key(name))
 		case annPidfd:
 			c.absolute(value, "annotations", key(name))
-			if len(value) > maxSocketPath {
-				wrong("is %d bytes long, and the path of a socket has at most %d", len(value), maxSocketPath)
+			if len(value) > sys.MaxSocketPath {
+				wrong("is %d bytes long, and the path of a socket has at most %d", len(value), sys.MaxSocketPath)
 			}
 		case annSeccompBPF:
 			c.seccompBPF(value, wrong)

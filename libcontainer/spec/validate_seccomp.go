@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"rt/libcontainer/sys"
 )
 
 func seccompActions() []specs.LinuxSeccompAction {
@@ -72,8 +74,8 @@ func (c *checker) listener(path string, s *specs.LinuxSeccomp) {
 	switch {
 	case notify && s.ListenerPath == "":
 		c.fail(at(path, "listenerPath"), "must be set when SCMP_ACT_NOTIFY is used")
-	case notify && len(s.ListenerPath) > 107:
-		c.fail(at(path, "listenerPath"), "is %d bytes long, and the path of a socket has at most 107", len(s.ListenerPath))
+	case notify && len(s.ListenerPath) > sys.MaxSocketPath:
+		c.fail(at(path, "listenerPath"), "is %d bytes long, and the path of a socket has at most %d", len(s.ListenerPath), sys.MaxSocketPath)
 	}
 	c.noNUL(s.ListenerPath, path, "listenerPath")
 	if s.ListenerMetadata != "" && s.ListenerPath == "" {
