@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"rt/tests/harness"
 	"rt/tests/harness/hierarchy"
@@ -25,6 +28,7 @@ type job struct {
 	User    int    // who runs it, 0 or the user of the name "rootless"
 	Ground  string // bound there for a user, who may not come to where it is
 	Bare    bool   // in the machine's own namespaces: systemd knows no others
+	OneCPU  bool   // on one processor from its first namespace on
 }
 
 // start begins the job in namespaces of its own: this program as their first
@@ -40,7 +44,31 @@ func (j job) start(stdout, stderr io.Writer) (*exec.Cmd, error) {
 	if !j.Bare {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
 	}
+	if j.OneCPU {
+		return cmd, onOneCPU(cmd.Start)
+	}
 	return cmd, cmd.Start()
+}
+
+// onOneCPU does what starts a process while this thread may run on one
+// processor alone, which the process inherits.
+func onOneCPU(start func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return fmt.Errorf("processors of this thread: %w", err)
+	}
+	for cpu := 0; one.Count() == 0; cpu++ {
+		if all.IsSet(cpu) {
+			one.Set(cpu)
+		}
+	}
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		return fmt.Errorf("stay on one processor: %w", err)
+	}
+	err := start()
+	return errors.Join(err, unix.SchedSetaffinity(0, &all))
 }
 
 // inhabit is the other side of start. It returns the status of the suite.
