@@ -249,8 +249,14 @@ func (r *run) command(j job) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer context.AfterFunc(r.stop, func() { _ = cmd.Process.Kill() })()
-	out.late = time.AfterFunc(out.limit, func() { _ = cmd.Process.Kill() })
+	end := func() {
+		_ = cmd.Process.Kill()
+		if err := j.Cgroups.Thaw(j.Name); err != nil {
+			fmt.Println(err)
+		}
+	}
+	defer context.AfterFunc(r.stop, end)()
+	out.late = time.AfterFunc(out.limit, end)
 	err = cmd.Wait()
 	if !out.late.Stop() {
 		err = fmt.Errorf("nothing for %v", out.limit)

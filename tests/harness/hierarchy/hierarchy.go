@@ -249,6 +249,28 @@ func mount(h Hierarchy, dir string) error {
 	return nil
 }
 
+// Thaw thaws the cgroup name and all below it. What was killed in a frozen
+// cgroup of v1 dies only then.
+func (s Set) Thaw(name string) error {
+	var failed []error
+	for _, h := range s {
+		file, thawed := "freezer.state", "THAWED"
+		if h.Type == "cgroup2" {
+			file, thawed = "cgroup.freeze", "0"
+		}
+		failed = append(failed, filepath.WalkDir(filepath.Join(h.Dir, name), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Name() == file {
+				err = os.WriteFile(path, []byte(thawed), 0)
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil // removed meanwhile
+			}
+			return err
+		}))
+	}
+	return errors.Join(failed...)
+}
+
 // Remove removes the cgroup name and all below it from every hierarchy. Its
 // processes must be dead; they may need a moment to be gone.
 func (s Set) Remove(name string) error {

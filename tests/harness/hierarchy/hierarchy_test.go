@@ -1,10 +1,15 @@
 package hierarchy
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"rt/tests/harness"
@@ -75,5 +80,83 @@ func TestMakeRemove(t *testing.T) {
 	}
 	if names, err := all.Names(name); err != nil || len(names) > 0 {
 		t.Errorf("after the removal: %v, %v", names, err)
+	}
+}
+
+func TestThaw(t *testing.T) {
+	harness.Root(t)
+	all, err := Mounted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("rt-hierarchy-thaw-%d", os.Getpid())
+	t.Cleanup(func() {
+		if err := all.Remove(name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := all.Make(name); err != nil {
+		t.Fatal(err)
+	}
+	file, frozen, thawed := "freezer.state", "FROZEN", "THAWED"
+	if !all.Has("freezer") {
+		file, frozen, thawed = "cgroup.freeze", "1", "0"
+	}
+	found, err := filepath.Glob(filepath.Join(top, "*", name, file))
+	if direct := filepath.Join(top, name, file); err == nil && len(found) == 0 {
+		found = []string{direct}
+	}
+	if err != nil || len(found) == 0 {
+		t.Fatal(found, err)
+	}
+	inner := filepath.Join(filepath.Dir(found[0]), "inner")
+	if err := os.Mkdir(inner, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = all.Thaw(name)
+		<-ended
+	})
+	if err := os.WriteFile(filepath.Join(inner, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{inner, filepath.Dir(inner)} { // both say so: each must be thawed
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(frozen), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if file == "freezer.state" {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ended:
+			t.Fatal("it died frozen: this test needs no thawing")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if err := all.Thaw(name); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{inner, filepath.Dir(inner)} {
+		if got, err := os.ReadFile(filepath.Join(dir, file)); err != nil || strings.TrimSpace(string(got)) != thawed {
+			t.Errorf("%s of %s: %q, %v", file, dir, got, err)
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		ended <- err
+	case <-time.After(settle):
+		t.Fatal("it does not die")
 	}
 }
