@@ -59,6 +59,8 @@ packages=(
 	uidmap iproute2 kmod procps util-linux bsdutils busybox-static strace jq
 	# security modules
 	apparmor selinux-policy-default policycoreutils
+	# a client, its monitor, its own runtime, and what its users' containers need
+	podman conmon crun slirp4netns fuse-overlayfs
 	"$kernel"
 )
 packages+=("${extra[@]}")

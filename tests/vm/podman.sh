@@ -64,7 +64,7 @@ tar -C "$dir/rootfs" -cf "$dir/rootfs.tar" .
 podman import -q --change 'ENV PATH=/bin' "$dir/rootfs.tar" localhost/bb >/dev/null
 podman import -q --change 'ENTRYPOINT ["/bin/sleep","1000"]' "$dir/rootfs.tar" localhost/infra >/dev/null
 
-is 'limits of a run' '67108864 50000 100000 50 ' podman run --rm -m 64m --cpus 0.5 --pids-limit 50 bb \
+is 'limits of a run' '67108864 50000 100000 50' podman run --rm -m 64m --cpus 0.5 --pids-limit 50 bb \
 	sh -c 'cd /sys/fs/cgroup && cat memory.max cpu.max pids.max'
 is 'exit status' '7' sh -c 'podman run --rm bb sh -c "exit 7"; echo $?'
 is 'a scope' '0::/*.slice/libpod-*.scope' podman run --rm --cgroupns host bb cat /proc/self/cgroup
@@ -78,8 +78,9 @@ is 'paused' 'paused 0 false' state web
 is 'unpause' '*' podman unpause web
 is 'exec after it' again podman exec web echo again
 is 'removal' '*' podman rm -f -t 0 web
-is 'out of memory' '*137' sh -c 'podman run --name oom -m 32m --memory-swap 32m bb sh -c "head -c 200000000 /dev/zero | tail; exit 137" 2>/dev/null; echo $?'
-is 'is told' 'exited 137 true' state oom
+is 'out of memory' 137 sh -c 'podman run --name oom -m 32m --memory-swap 32m bb tail /dev/zero 2>/dev/null; echo $?'
+# Debian 12's conmon tells of it on cgroup v1 only, whatever the runtime.
+is 'its state' 'exited 137 *' state oom
 is 'a pod' '*' podman pod create --name pod
 is 'in the pod' pod podman run --rm --pod pod bb hostname
 is "the pod's removal" '*' podman pod rm -f -t 0 pod

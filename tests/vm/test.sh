@@ -2,8 +2,7 @@
 # Runs the test suite in the guest: builds rt and the tests here, shares them,
 # and boots twice, with AppArmor and with SELinux. guest.sh says what runs there.
 #
-#   RT_VM_WORLDS   which of root, tester, undelegated, selinux (default: these) and
-#                  podman, which takes a larger image
+#   RT_VM_WORLDS   which of root, tester, undelegated, podman, selinux (default: all)
 #   RT_VM_RUN      only the tests whose names match
 #   RT_VM_ONLY     only the packages whose import paths match
 #
@@ -12,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-worlds=${RT_VM_WORLDS:-root tester undelegated selinux}
+worlds=${RT_VM_WORLDS:-root tester undelegated podman selinux}
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/rtvm-test.XXXXXX")
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 share=$tmp/share
@@ -21,10 +20,7 @@ began=$SECONDS
 log() { printf '== [%3ds] %s\n' $((SECONDS - began)) "$*"; }
 
 log "the guest's image"
-case " $worlds " in
-*" podman "*) tests/vm/image.sh -p podman,conmon,crun,slirp4netns,fuse-overlayfs ;;
-*) tests/vm/image.sh ;;
-esac
+tests/vm/image.sh
 
 # The Debian that some containers are made from is made once, here, where there
 # is a package source.
