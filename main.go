@@ -12,6 +12,8 @@ import (
 
 	"rt/internal/cli"
 	"rt/libcontainer/initstage"
+	"rt/libcontainer/sys"
+	"rt/nsenter/slack"
 )
 
 // Set by the linker; see the Makefile.
@@ -24,5 +26,6 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "init" {
 		os.Exit(initstage.Main(os.Args[2:]))
 	}
+	sys.GivenSlack = slack.Given()
 	os.Exit(cli.Main(os.Args, cli.Build{Version: version, Commit: commit}))
 }

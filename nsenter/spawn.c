@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -252,6 +253,9 @@ int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask)
 		return -E2BIG;
 	if (s->files)
 		given_files(&o);
+	/* The child's is that of the thread that makes it. */
+	if (s->slack && prctl(PR_SET_TIMERSLACK, s->slack, 0, 0, 0) != 0)
+		return -errno;
 	snprintf(o.env, sizeof(o.env), s->hide ? "%s=%d%c" : "%s=%d", RT_JOIN_ENV, s->target, RT_JOIN_HIDE);
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, sizeof(all)) != 0)
 		return -errno;

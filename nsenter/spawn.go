@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"rt/libcontainer/sys"
 )
 
 // Spawn is a process to start that does operations, see SendOps: a joiner, or
@@ -52,6 +54,7 @@ type Spawn struct {
 func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	c := C.struct_rt_spawn{
 		exe: C.int(s.Exe), sock: C.int(s.Sock), target: C.int(s.Target), cgroup: C.int(s.CgroupFd), procs: C.int(s.Procs),
+		slack: C.ulong(sys.GivenSlack),
 	}
 	for i, fd := range s.Stdio {
 		c.stdio[i] = C.int(fd)

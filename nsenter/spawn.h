@@ -20,6 +20,7 @@ struct rt_spawn {
 		       * sent over sock, with one byte, before the program begins */
 	int hide;     /* others are in the pid namespace: it is not to be inspected */
 	int files;    /* the limit on open files is that which we were started with */
+	unsigned long slack; /* of timers, in ns; 0: as the caller's */
 };
 
 /*

@@ -66,7 +66,10 @@ func run(h plan.Hook, dir string, state []byte, out Output) *fault.Error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return sys.KillGroup(cmd.Process.Pid) }
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
+	err := sys.Fork(cmd.Start)
+	if err == nil {
+		err = cmd.Wait()
+	}
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil

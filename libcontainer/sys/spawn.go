@@ -83,7 +83,10 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 	}
 	path := "/proc/self/fd/" + strconv.Itoa(exe)
 	if len(s.Join) == 0 {
-		pid, err = syscall.ForkExec(path, s.Argv, attr)
+		err = Fork(func() (err error) {
+			pid, err = syscall.ForkExec(path, s.Argv, attr)
+			return err
+		})
 		return pid, pidfd, err
 	}
 	var tid atomic.Int32
@@ -100,7 +103,10 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 			}
 			before = children(unix.Gettid()) // the thread may be an older one
 			tid.Store(int32(unix.Gettid()))
-			pid, err = syscall.ForkExec(path, s.Argv, attr)
+			err = Fork(func() (err error) {
+				pid, err = syscall.ForkExec(path, s.Argv, attr)
+				return err
+			})
 		})
 	}()
 	timer := time.NewTimer(spawnDeadline)
@@ -125,6 +131,24 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		Close(pidfd)
 	}
 	return -1, -1, ErrNotExecuted
+}
+
+// GivenSlack is the timer slack in nanoseconds that this program was started
+// with, where it has changed its own; else 0. Set before there are goroutines.
+var GivenSlack uintptr
+
+// Fork calls start, which starts a process, on a thread with GivenSlack: a
+// process gets its timer slack, and what is its default, from the thread that
+// makes it, and what it executes keeps both (prctl(2), PR_SET_TIMERSLACK).
+func Fork(start func() error) error {
+	if GivenSlack == 0 {
+		return start()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// It fails for no value but 0. The thread stays like this.
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, GivenSlack, 0, 0, 0)
+	return start()
 }
 
 // spawnDeadline is how long a child that is born where others are may take to

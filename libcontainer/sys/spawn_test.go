@@ -3,6 +3,7 @@ package sys
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,6 +52,65 @@ func TestSpawnExe(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSpawnSlack: the program gets the timer slack that this one was given, from
+// a thread with another one, also where it is born in another's namespaces.
+func TestSpawnSlack(t *testing.T) {
+	own, err := unix.Open("/proc/self/ns/uts", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(own)
+	for name, join := range map[string][]NamespaceFd{"born here": nil, "born in a namespace": {{own, unix.CLONE_NEWUTS}}} {
+		t.Run(name, func(t *testing.T) {
+			if join != nil && os.Geteuid() != 0 {
+				t.Skip("root is missing")
+			}
+			OnOwnThread(func() { // threads get theirs from this one
+				if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 3_000_000, 0, 0, 0); err != nil {
+					t.Error(err)
+				}
+				if got := spawnedSlack(t, join); join == nil && got != "3000000\n" {
+					t.Errorf("without: %q", got)
+				}
+				GivenSlack = 60_000
+				defer func() { GivenSlack = 0 }()
+				if got := spawnedSlack(t, join); got != "60000\n" {
+					t.Errorf("the program has %q", got)
+				}
+			})
+		})
+	}
+}
+
+// spawnedSlack is the timer slack that a program finds.
+func spawnedSlack(t *testing.T, join []NamespaceFd) string {
+	program, err := unix.Open("/bin/cat", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer unix.Close(program)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer r.Close()
+	s := Spawn{Exe: program, Argv: []string{"cat", "/proc/self/timerslack_ns"}, Files: []uintptr{0, w.Fd(), 2}, CgroupFd: -1, Join: join}
+	_, pidfd, err := s.Start()
+	w.Close()
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer unix.Close(pidfd)
+	text, err := io.ReadAll(r)
+	if status, waited := Reap(pidfd); err != nil || waited != nil || status != 0 {
+		t.Errorf("%v; status %v, %v", err, status, waited)
+	}
+	return string(text)
 }
 
 // TestChildren: a thread's children are its own alone.

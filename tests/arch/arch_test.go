@@ -23,7 +23,7 @@ import (
 // a new room gets its line first.
 func imports() map[string][]string {
 	return map[string][]string{
-		"rt":                  {"internal/cli", "libcontainer/initstage", "nsenter"},
+		"rt":                  {"internal/cli", "libcontainer/initstage", "nsenter/slack"},
 		"rt/internal/cli":     {"libcontainer", "libcontainer/quickjson", "libcontainer/spec", "libcontainer/state", "cgroups", "seccomp", "internal/install"},
 		"rt/internal/install": {},
 		"rt/libcontainer": {
@@ -50,6 +50,7 @@ func imports() map[string][]string {
 		"rt/seccomp":                {"seccomp/load", "libcontainer/quickjson"},
 		"rt/seccomp/load":           {},
 		"rt/nsenter":                {"libcontainer/plan"},
+		"rt/nsenter/slack":          {},
 	}
 }
 
