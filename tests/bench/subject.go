@@ -34,7 +34,9 @@ type subject struct {
 	// unified one, which crun of Debian 12 cannot take beside v1.
 	plainV1 bool
 	isFloor bool
-	peaker  string // the program of peak.c
+	// hierarchies are the last arguments of the floor's calls.
+	hierarchies []string
+	peaker      string // the program of peak.c
 	// calls are carried out one after the other by a thread in the subject's
 	// view of the host.
 	calls chan func()
@@ -175,7 +177,7 @@ func (s *subject) command(args ...string) []string {
 // run is the call that runs a bundle's program.
 func (s *subject) run(kind, id string) []string {
 	if s.isFloor {
-		return s.floor(kind)
+		return s.floor(kind, id)
 	}
 	return s.command("run", "--bundle", s.bundle(kind), id)
 }
@@ -195,6 +197,7 @@ func (s *subject) begin() error {
 		return err
 	}
 	if s.isFloor {
+		s.hierarchies = mountedHierarchies()
 		return s.saveFilter()
 	}
 	_, err := s.call(s.command("run", "--detach", "--bundle", s.bundle("standing"), s.standing()))
@@ -298,12 +301,16 @@ func (s *subject) saveFilter() error {
 
 // floor is the call of the floor program: its filter is compiled beforehand, its
 // cgroups are made where rt makes them.
-func (s *subject) floor(kind string) []string {
+func (s *subject) floor(kind, id string) []string {
 	filter := "-"
 	if kind != "plain" {
 		filter = filepath.Join(s.dir, "filter")
 	}
-	argv := []string{s.path, s.bundle(kind), s.id(), filter, "/bin/true"}
+	return append([]string{s.path, s.bundle(kind), id, filter, "/bin/true"}, s.hierarchies...)
+}
+
+// mountedHierarchies are the cgroup hierarchies as the floor takes them.
+func mountedHierarchies() (argv []string) {
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(mounts)) {
 		// mountinfo: the mount point is field 5, the type follows a "-".
