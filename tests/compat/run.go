@@ -38,6 +38,8 @@ type run struct {
 	dir      string // for temporary files, and the copy of the runtime
 	cgroups  hierarchy.Set
 
+	hadMissing bool // there was one before
+
 	// stop ends with the signal that ends us: what runs is killed, and what was
 	// made is removed.
 	stop context.Context
@@ -51,7 +53,8 @@ type run struct {
 func (o options) ofTheHost() bool { return o.world == "host" || o.world == "user" }
 
 func newRun(o options, g ground, expected exceptions) (*run, error) {
-	r := &run{o: o, g: g, expected: expected}
+	_, err := os.Lstat(missing)
+	r := &run{o: o, g: g, expected: expected, hadMissing: err == nil}
 	if o.ofTheHost() {
 		all, err := hierarchy.Mounted()
 		if err != nil {
@@ -83,7 +86,16 @@ func newRun(o options, g ground, expected exceptions) (*run, error) {
 	return r, os.WriteFile(filepath.Join(dir, "runc"), program, 0o755)
 }
 
-func (r *run) end() { _ = os.RemoveAll(r.dir) }
+func (r *run) end() {
+	_ = os.RemoveAll(r.dir)
+	if !r.hadMissing {
+		_ = os.RemoveAll(missing)
+	}
+}
+
+// missing is what the suite gives as a state root that is not there; crun makes
+// it, in the host's root.
+const missing = "/non-existent-dir"
 
 // all runs the files, some at a time, and what failed against expectation
 // once more, alone: the suite has races of its own (a socket that is used

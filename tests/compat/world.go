@@ -114,6 +114,9 @@ func (j job) settle() error {
 			return fmt.Errorf("mount %s: %w", m.target, err)
 		}
 	}
+	if err := harness.OwnNull(j.Tmp); err != nil {
+		return err
+	}
 	if len(j.Cgroups) > 0 {
 		if err := j.Cgroups.Mount(); err != nil {
 			return err

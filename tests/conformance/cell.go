@@ -55,9 +55,15 @@ func inhabit(text string) (int, error) {
 	if err := c.settle(); err != nil {
 		return lost, err
 	}
+	// Not the one we were started with, which is the host's.
+	stdin, err := os.Open(os.DevNull)
+	if err != nil {
+		return lost, err
+	}
+	defer stdin.Close()
 	child, err := os.StartProcess(c.Argv[0], c.Argv, &os.ProcAttr{
 		Dir: c.Dir, Env: c.Env,
-		Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Files: []*os.File{stdin, os.Stdout, os.Stderr},
 	})
 	if err != nil {
 		return lost, err
@@ -92,6 +98,9 @@ func (c cell) settle() error {
 		if err := syscall.Mount(m.kind, m.at, m.kind, m.flags, m.data); err != nil {
 			return fmt.Errorf("mount %s %s: %w", m.kind, m.at, err)
 		}
+	}
+	if err := harness.OwnNull(c.Temp); err != nil {
+		return err
 	}
 	if err := c.Cgroups.Mount(); err != nil {
 		return err
