@@ -166,6 +166,9 @@ func planMount(i int, s *specs.Mount, linux *specs.Linux, f Facts, o Options) (p
 		Remount:  p.remount,
 	}
 	if m.Bind {
+		if j := strayOfBind(s.Options); j >= 0 {
+			return m, strayOption(i, j, s.Options[j])
+		}
 		m.Type = "bind"
 		m.Recursive = p.rbind
 		if !m.Remount {
@@ -205,6 +208,14 @@ func planMount(i int, s *specs.Mount, linux *specs.Linux, f Facts, o Options) (p
 		}
 	}
 	return m, nil
+}
+
+func strayOption(i, j int, option string) error {
+	hint := "mount options are written as in mount(8), in lower case: ro, nosuid, noexec"
+	if strings.Contains(option, ",") {
+		hint = "each option is an entry of its own"
+	}
+	return wrongMount(i, fmt.Sprintf("options[%d]", j), fmt.Sprintf("%q is no option of a bind mount", option), hint)
 }
 
 func wrongMount(i int, field, text, hint string) error {

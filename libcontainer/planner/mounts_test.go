@@ -122,7 +122,7 @@ func TestRootfsGolden(t *testing.T) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/null", Type: "u", Major: 1, Minor: 3, FileMode: &mode}, {Path: "dev/p", Type: "p", Major: 9}}
 			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 5, Size: 7}}
 			s.Mounts = []specs.Mount{
-				{Destination: "data", Source: "vol", Options: []string{"rbind", "ro", "rshared", "size=1k", "sync"}},
+				{Destination: "data", Source: "vol", Options: []string{"rbind", "ro", "rshared", "mode=700", "sync"}},
 				{Destination: "/rro", Type: "none", Source: "/srv", Options: []string{"rbind", "rro", "rnoatime", "ridmap"}, UIDMappings: ids, GIDMappings: ids},
 				{Destination: "/ext4", Type: "ext4", Source: "/dev/sdb1", Options: []string{"ro", "noload", "x-systemd.automount", "nofail"}},
 				{Destination: "/scratch", Type: "tmpfs", Options: []string{"tmpcopyup", "ro", "size=1m,mode=700"}},
@@ -168,6 +168,10 @@ func TestRootfsRefuses(t *testing.T) {
 		}, "mounts: mounts[1].options: the ids of a mount that is there already cannot be mapped"},
 		"idmap of nothing": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"bind", "idmap"} },
 			"mounts: mounts[7].options: idmap needs uidMappings and gidMappings, or a user namespace to take them from"},
+		"a mistyped option of a bind": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind", "mode=777", "RO"} },
+			`mounts: mounts[7].options[2]: "RO" is no option of a bind mount`},
+		"two options in one of a bind": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind,ro"} },
+			`mounts: mounts[7].options[0]: "rbind,ro" is no option of a bind mount`},
 		"half a mapping": {func(s *specs.Spec) { s.Mounts[7].UIDMappings = ids },
 			"mounts: mounts[7].uidMappings: uidMappings and gidMappings must be set together"},
 		"sysctl": {func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net/../../self/mem": "1"} },

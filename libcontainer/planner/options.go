@@ -199,16 +199,36 @@ type parsed struct {
 func parseOptions(options []string) parsed {
 	var p parsed
 	for _, name := range options {
-		i, ok := slices.BinarySearchFunc(mountOptions[:], name, func(o mountOption, name string) int {
-			return strings.Compare(o.name, name)
-		})
-		if ok {
+		if i, ok := findOption(name); ok {
 			p.apply(mountOptions[i])
 		} else if !isMountTools(name) {
 			p.data = append(p.data, splitData(name)...)
 		}
 	}
 	return p
+}
+
+func findOption(name string) (int, bool) {
+	return slices.BinarySearchFunc(mountOptions[:], name, func(o mountOption, name string) int {
+		return strings.Compare(o.name, name)
+	})
+}
+
+// strayOfBind is the index of the first option that says nothing to a bind
+// mount, which has no file system of its own to hand it to; else -1. Dropped, a
+// mistyped "ro" would leave the mount writable.
+func strayOfBind(options []string) int {
+	return slices.IndexFunc(options, func(name string) bool {
+		_, known := findOption(name)
+		return !known && !isMountTools(name) && !isClients(name)
+	})
+}
+
+// isClients names what clients leave in the options of a bind mount although
+// it was for themselves: older Podman what was said of a volume, older
+// Singularity the mode of a directory that it has made.
+func isClients(name string) bool {
+	return name == "copy" || name == "nocopy" || strings.HasPrefix(name, "volume-opt=") || strings.HasPrefix(name, "mode=")
 }
 
 func (p *parsed) apply(o mountOption) {
