@@ -136,7 +136,7 @@ func suite(t *testing.T) {
 		f    func(*testing.T)
 	}{
 		{"Life", testLife}, {"Refusals", testRefusals}, {"Frozen", testFrozen}, {"ForkBomb", testForkBomb},
-		{"Devices", testDevices}, {"Limits", testLimits}, {"OOM", testOOM}, {"RemoveWaits", testRemoveWaits},
+		{"Devices", testDevices}, {"Limits", testLimits}, {"OOM", testOOM}, {"RemoveWaits", testRemoveWaits}, {"Deep", testDeep},
 		{"Hugetlb", testHugetlb}, {"SmallMemory", testSmallMemory}, {"Rootless", testRootless}, {"KillOne", testKillOne}, {"Park", testPark}, {"Join", testJoin},
 		{"Threaded", testThreaded}, {"InTheWay", testInTheWay}, {"Evacuate", testEvacuate}, {"EmptyCpuset", testEmptyCpuset}, {"LimitsV2", testLimitsV2},
 	} {
@@ -564,6 +564,42 @@ func testRemoveWaits(t *testing.T) {
 	}
 	time.AfterFunc(50*time.Millisecond, release)
 	go func() { _ = cmd.Wait() }()
+	must(t, m.Remove(5*time.Second))
+	noneLeft(t, m)
+}
+
+// testDeep: a container that may make cgroups nests them deeper than a path can
+// say, and has a process at the bottom.
+func testDeep(t *testing.T) {
+	m := fresh(t)
+	must(t, m.Create(nil))
+	cmd, _, _ := spawn(t, m, "wait")
+	name := strings.Repeat("d", 200)
+	for _, g := range m.(*manager).groups {
+		fd, err := unix.Open(g.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		must(t, err)
+		for range 50 {
+			must(t, unix.Mkdirat(fd, name, 0o755))
+			below, err := unix.Openat(fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			must(t, err)
+			unix.Close(fd)
+			fd = below
+		}
+		procs, err := unix.Openat(fd, "cgroup.procs", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		must(t, err)
+		if !slices.Contains(g.controllers, "cpuset") { // which takes none before it has CPUs
+			_, err = unix.Write(procs, []byte(strconv.Itoa(cmd.Process.Pid)))
+			must(t, err)
+		}
+		unix.Close(procs)
+		unix.Close(fd)
+	}
+	pids, err := m.Procs()
+	if err != nil || !slices.Contains(pids, cmd.Process.Pid) {
+		t.Errorf("%v, %v, want %d", pids, err, cmd.Process.Pid)
+	}
+	must(t, m.Kill(unix.SIGKILL))
+	wantSignal(t, cmd, unix.SIGKILL)
 	must(t, m.Remove(5*time.Second))
 	noneLeft(t, m)
 }

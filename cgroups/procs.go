@@ -79,12 +79,37 @@ func walk(dir string, f func(dir string) error) error {
 	if err != nil && err != unix.ENOENT && err != unix.ENODEV {
 		return err
 	}
+	if len(names) == 0 {
+		return nil
+	}
+	above, done, err := shorten(dir)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	defer done()
 	for _, name := range names {
-		if err := walk(dir+"/"+name, f); err != nil {
+		if err := walk(above+"/"+name, f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// longPath leaves room in PATH_MAX for a name and a file's below it.
+const longPath = 3500
+
+// shorten returns a path of a directory that names below it can be added to,
+// until done is called: a container that makes cgroups can nest them deeper than
+// the paths that a system call takes.
+func shorten(dir string) (short string, done func(), err error) {
+	if len(dir) < longPath {
+		return dir, func() {}, nil
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	return "/proc/self/fd/" + strconv.Itoa(fd), func() { unix.Close(fd) }, nil
 }
 
 // appendOwners adds the processes of a threaded cgroup's threads. One that is
