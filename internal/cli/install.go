@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -143,7 +144,51 @@ func (a *app) callable(o install.Options) error {
 		return fault.New("install", o.Binary, "", errors.New("can be changed by others than its owner")).
 			WithHint("chmod go-w " + o.Binary)
 	}
+	if o.Root != "" || os.Geteuid() != 0 {
+		return nil
+	}
+	weak, err := exchangeable(o.Binary)
+	if err != nil {
+		return pathFault("--path", err)
+	}
+	if weak != "" {
+		return fault.New("install", o.Binary, "", fmt.Errorf("could be exchanged by others than root: by way of %s", weak)).
+			WithHint("a daemon of root's would execute it: copy rt to a directory of root's, such as /usr/local/sbin")
+	}
 	return nil
+}
+
+// exchangeable is a file on the way to path, or itself, that somebody else than
+// root can change or replace, or "". Root's is also what belongs to who owns /:
+// in a user namespace that is nobody.
+func exchangeable(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	top, err := os.Lstat("/")
+	if err != nil {
+		return "", err
+	}
+	root := top.Sys().(*syscall.Stat_t).Uid
+	for _, path := range []string{real, filepath.Dir(path)} {
+		for ; ; path = filepath.Dir(path) {
+			fi, err := os.Stat(path)
+			if err != nil {
+				return "", err
+			}
+			owner := fi.Sys().(*syscall.Stat_t).Uid
+			// In a sticky directory everybody has only what is theirs.
+			shared := fi.Mode()&0o022 != 0 && !(fi.IsDir() && fi.Mode()&os.ModeSticky != 0)
+			if owner != 0 && owner != root || shared {
+				return path, nil
+			}
+			if path == "/" {
+				break
+			}
+		}
+	}
+	return "", nil
 }
 
 // printableTabs is printable for a text in which tabs are meant.
