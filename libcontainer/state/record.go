@@ -52,6 +52,9 @@ type Record struct {
 	// PrivatePids says that init is the first process of a pid namespace:
 	// with it die all others.
 	PrivatePids bool `json:"privatePids,omitempty"`
+	// UserNS is the user namespace that init was created in, or nil: it could
+	// not be told.
+	UserNS *sys.NamespaceID `json:"userNS,omitempty"`
 	// NoNewKeyring: the container's processes keep their caller's session
 	// keyring.
 	NoNewKeyring bool `json:"noNewKeyring,omitempty"`
@@ -101,7 +104,12 @@ type Process struct {
 func (r *Record) encode(id string) ([]byte, error) {
 	saved := *r
 	saved.Version, saved.ID = recordVersion, id
-	return quickjson.Marshal(&saved)
+	data, err := quickjson.Marshal(&saved)
+	if err == nil && len(data) > maxRecord {
+		// Nobody would read it again, and the container would be lost.
+		err = fmt.Errorf("%d bytes, %d are allowed: the annotations are too long", len(data), maxRecord)
+	}
+	return data, err
 }
 
 // decode checks as much as makes a record safe to act on: a pid that is not

@@ -681,3 +681,19 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTooLong: a record that could not be read again is not written.
+func TestTooLong(t *testing.T) {
+	d := reserve(t, open(t), "web1")
+	r := &Record{OCIVersion: "1.0.2", Annotations: map[string]string{"a": "b"}}
+	if err := d.Save(r); err != nil {
+		t.Fatal(err)
+	}
+	r.Annotations["a"] = strings.Repeat("<", maxRecord/6)
+	if err := d.Save(r); err == nil || !strings.Contains(err.Error(), "the annotations are too long") {
+		t.Errorf("%v", err)
+	}
+	if r, err := d.Load(); err != nil || r.Annotations["a"] != "b" {
+		t.Errorf("the old one: %v, %v", r, err)
+	}
+}

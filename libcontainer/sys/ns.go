@@ -96,3 +96,18 @@ func LoopbackUp() error {
 	}
 	return nil
 }
+
+// NamespaceID is a namespace's number. It is another's once nobody is in the
+// namespace, or in one below it, and nobody holds it open.
+type NamespaceID struct {
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
+}
+
+// NamespaceAt is the namespace that path, a link of /proc, leads to. It takes
+// the right to look into the process (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+func NamespaceAt(path string) (id NamespaceID, err error) {
+	var st unix.Stat_t
+	err = retry(func() error { return unix.Stat(path, &st) })
+	return NamespaceID{st.Dev, st.Ino}, err
+}
