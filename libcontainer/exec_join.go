@@ -194,18 +194,18 @@ func (x *execution) join() error {
 		own = append(own, fd)
 		j.ConsoleFd, fds = len(fds), append(fds, fd)
 	}
-	ops := planner.EnterOps(p, j)
-	if j.SendRoot || x.console != nil {
-		if err := x.first(ops, fds); err != nil {
-			return err
-		}
-		ops, fds = nil, nil
+	if err := x.first(planner.EnterOps(p, j), fds); err != nil {
+		return err
+	}
+	// Not before: it is the namespaces that the joiner is in that matter.
+	if err := x.c.notStrayed(); err != nil {
+		return err
 	}
 	if !x.bear() {
 		return fault.New("", "", "", fault.ErrNotRunning)
 	}
-	ops = append(ops, planner.BecomeOps(p, x.candidates(), x.filter, x.mask, x.ns.Has&unix.CLONE_NEWUSER != 0)...)
-	if err := x.send(ops, fds); err != nil {
+	ops := planner.BecomeOps(p, x.candidates(), x.filter, x.mask, x.ns.Has&unix.CLONE_NEWUSER != 0)
+	if err := x.send(ops, nil); err != nil {
 		return err
 	}
 	return x.awaitBirth()

@@ -26,6 +26,9 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 	if group && c.cg != nil {
 		members, err := c.cg.Procs()
 		if err != nil {
+			if sig == sys.SIGKILL && alive { // as much as can be done
+				err = errors.Join(err, signalProcess(c.rec.Init, sig))
+			}
 			return err
 		}
 		if len(members) > 0 {

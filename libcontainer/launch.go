@@ -385,6 +385,9 @@ func (l *launch) runtimeHooks() error {
 func (l *launch) commit(own bool) error {
 	l.rec.Ready = true
 	l.rec.Started = own // nobody else can start it, so one record says both
+	if ns, err := sys.NamespaceAt(userNSPath(l.rec.Init.Pid)); err == nil {
+		l.rec.UserNS = &ns
+	}
 	if err := l.dir.Save(l.rec); err != nil {
 		return err
 	}

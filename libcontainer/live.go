@@ -24,9 +24,14 @@ import (
 // live is a container that has not ended, locked, and the way into its mounts.
 type live struct {
 	*container
-	spec     *specs.Spec
-	root, ns int
-	maps     *specs.Linux // the id maps in force, or nil: no user namespace
+	spec *specs.Spec
+	ns   int // its mount namespace
+	// root is the container's, where it is not that of ns, or plan.None.
+	root int
+	// user is its user namespace and maps are the mappings, plan.None and nil
+	// without one.
+	user int
+	maps *specs.Linux
 }
 
 // openLive locks a created, running or paused container.
@@ -35,7 +40,7 @@ func (r *Runtime) openLive(id string) (_ *live, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &live{container: c, root: plan.None, ns: plan.None}
+	l := &live{container: c, root: plan.None, ns: plan.None, user: plan.None}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -62,12 +67,13 @@ func (r *Runtime) openLive(id string) (_ *live, err error) {
 }
 
 func (l *live) close() {
-	sys.CloseAll([]int{l.root, l.ns})
+	sys.CloseAll([]int{l.root, l.ns, l.user})
 	l.dir.Close()
 }
 
-// enter opens init's root and mount namespace. What was opened by its pid is
-// init's if init is alive afterwards.
+// enter opens init's namespaces. What was opened by its pid is the container's
+// if init is alive afterwards and where it was created. Its root is not: it may
+// have changed that, so it is taken only where there is no other way.
 func (l *live) enter() (err error) {
 	init := l.rec.Init
 	proc := "/proc/" + strconv.Itoa(init.Pid)
@@ -78,8 +84,11 @@ func (l *live) enter() (err error) {
 		}
 		return e
 	}
-	if l.root, err = sys.OpenPath(proc + "/root"); err != nil {
-		return fail("root", err)
+	namespaces := planner.PlanNamespaces(l.spec.Linux)
+	if namespaces.New&unix.CLONE_NEWNS == 0 {
+		if l.root, err = sys.OpenPath(proc + "/root"); err != nil {
+			return fail("root", err)
+		}
 	}
 	if l.ns, _, err = sys.OpenNamespace(proc + "/ns/mnt"); err != nil {
 		return fail("ns/mnt", err)
@@ -95,11 +104,17 @@ func (l *live) enter() (err error) {
 		}
 		return fault.New("mounts", "", "", err)
 	}
-	if planner.PlanNamespaces(l.spec.Linux).Has&unix.CLONE_NEWUSER != 0 {
+	if namespaces.Has&unix.CLONE_NEWUSER != 0 {
+		if l.user, _, err = sys.OpenNamespace(userNSPath(init.Pid)); err != nil {
+			return fail("ns/user", err)
+		}
 		l.maps = new(specs.Linux)
 		if err := readIDMaps(init.Pid, l.maps); err != nil {
 			return err
 		}
+	}
+	if err := l.notStrayed(); err != nil {
+		return err
 	}
 	if !init.Alive() {
 		return fault.New("", l.rec.ID, "", fault.ErrNotRunning)
@@ -144,7 +159,7 @@ func (r *Runtime) AddMounts(id string, mounts []specs.Mount) error {
 	if err != nil {
 		return err
 	}
-	fds, err := rootfs.Detached(p, l.rec.Init.Pid)
+	fds, err := rootfs.Detached(p, l.user)
 	defer func() { sys.CloseAll(fds) }()
 	if err != nil {
 		return err

@@ -196,15 +196,18 @@ func (r *Runtime) RemoveDevices(id string, paths []string) error {
 		if !slices.Contains(paths, d.Path) {
 			continue
 		}
-		if err := l.removeDevice(way, d); err != nil {
-			return err
-		}
-		l.rec.Devices = slices.DeleteFunc(l.rec.Devices, func(o state.Device) bool { return o.Path == d.Path })
+		// The rule first: what is done to the node, the container can hinder.
+		all := l.rec.Devices
+		l.rec.Devices = slices.DeleteFunc(slices.Clone(all), func(o state.Device) bool { return o.Path == d.Path })
 		if err := l.setRules(cg); err != nil {
+			l.rec.Devices = all
 			return err
 		}
 		if err := l.dir.Save(l.rec); err != nil {
 			return err
+		}
+		if err := l.removeDevice(way, d); err != nil {
+			return fault.New("devices", d.Path, "remove the node", err).WithHint("the container may not open it any more")
 		}
 	}
 	return nil

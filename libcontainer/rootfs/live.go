@@ -19,9 +19,9 @@ import (
 // Live is the way into a running container. The fds are the caller's.
 type Live struct {
 	Plan *plan.Rootfs
-	// Root is "/" of the container's init, an O_PATH fd, and NS its mount
-	// namespace.
-	Root, NS int
+	// NS is the container's mount namespace. Root is its "/", an O_PATH fd, or
+	// plan.None where that is the namespace's.
+	NS, Root int
 	// UID and GID are the container's root as the caller sees it, who is to
 	// own what has to be made.
 	UID, GID uint32
@@ -30,10 +30,10 @@ type Live struct {
 }
 
 // Detached makes the plan's mounts, detached, with their attributes and ids
-// mapped. initPid is as in [Open]. The fds are the caller's to close, also with
-// an error.
-func Detached(p *plan.Rootfs, initPid int) (fds []int, err error) {
-	var maps userNamespaces
+// mapped. userNS is the container's user namespace, which maps the ids of those
+// that name no mapping. The fds are the caller's to close, also with an error.
+func Detached(p *plan.Rootfs, userNS int) (fds []int, err error) {
+	maps := userNamespaces{own: func() (int, error) { return sys.DupCloexec(userNS) }}
 	defer maps.close()
 	r := Root{plan: p}
 	for i := range p.Mounts {
@@ -51,7 +51,7 @@ func Detached(p *plan.Rootfs, initPid int) (fds []int, err error) {
 		}
 		fds = append(fds, fd)
 		if m.IDMap {
-			if err := maps.apply(m, fd, initPid); err != nil {
+			if err := maps.apply(m, fd); err != nil {
 				return fds, err
 			}
 		}
@@ -90,6 +90,24 @@ func (l *Live) inside(do func() error) (err error) {
 			return
 		}
 		sys.SwapUmask(0)
+		// The groups of rt's caller are not the container's: the thread ends
+		// without them.
+		if l.UID != 0 {
+			if err = sys.DropGroups(); err != nil {
+				err = fault.New("mounts", "", "setgroups", err)
+				return
+			}
+		}
+		if l.Root == plan.None {
+			if l.Root, err = sys.OpenPath("/"); err != nil {
+				err = fault.New("mounts", "/ of the container", "open", err)
+				return
+			}
+			defer func() {
+				sys.Close(l.Root)
+				l.Root = plan.None
+			}()
+		}
 		err = do()
 	})
 	return err

@@ -36,7 +36,9 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 	case !isInits(err):
 		return fds, rootFault(p, "open", err)
 	}
-	var maps userNamespaces
+	maps := userNamespaces{own: func() (int, error) {
+		return sys.OpenFileAt(unix.AT_FDCWD, fmt.Sprintf("/proc/%d/ns/user", initPid), unix.O_RDONLY, 0)
+	}}
 	defer maps.close()
 	for i := range p.Mounts {
 		m := &p.Mounts[i]
@@ -48,7 +50,7 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 			if !m.IDMap {
 				continue
 			}
-			ns, err := maps.mapping(m, initPid)
+			ns, err := maps.mapping(m)
 			if err != nil {
 				return fds, err
 			}
@@ -68,7 +70,7 @@ func Open(p *plan.Rootfs, fds []int, initPid int) ([]int, error) {
 		if !m.IDMap {
 			continue
 		}
-		if err := maps.apply(m, fd, initPid); err != nil {
+		if err := maps.apply(m, fd); err != nil {
 			return fds, err
 		}
 	}
@@ -111,6 +113,8 @@ func isInits(err error) bool {
 // userNamespaces are the id mappings in use, one namespace each. Most
 // containers have one or none.
 type userNamespaces struct {
+	// own opens the container's.
+	own func() (int, error)
 	key []string
 	fd  []int
 }
@@ -120,8 +124,8 @@ func (u *userNamespaces) close() { sys.CloseAll(u.fd) }
 // apply maps the ids of the detached tree. It must happen here: the kernel
 // asks for CAP_SYS_ADMIN over the file system, which a container's root has
 // not (mount_setattr(2)).
-func (u *userNamespaces) apply(m *plan.Mount, tree, initPid int) error {
-	ns, err := u.get(m, initPid)
+func (u *userNamespaces) apply(m *plan.Mount, tree int) error {
+	ns, err := u.get(m)
 	if err != nil {
 		return mountFault(m, "user namespace for its id mapping", err)
 	}
@@ -144,8 +148,8 @@ func mapIDs(m *plan.Mount, tree, ns int) error {
 }
 
 // mapping is an fd of the caller's for the mount's user namespace.
-func (u *userNamespaces) mapping(m *plan.Mount, initPid int) (int, error) {
-	ns, err := u.get(m, initPid)
+func (u *userNamespaces) mapping(m *plan.Mount) (int, error) {
+	ns, err := u.get(m)
 	if err == nil {
 		ns, err = sys.DupCloexec(ns)
 	}
@@ -155,7 +159,7 @@ func (u *userNamespaces) mapping(m *plan.Mount, initPid int) (int, error) {
 	return ns, nil
 }
 
-func (u *userNamespaces) get(m *plan.Mount, initPid int) (int, error) {
+func (u *userNamespaces) get(m *plan.Mount) (int, error) {
 	key := fmt.Sprint(m.IDMapUID, m.IDMapGID)
 	for i, k := range u.key {
 		if k == key {
@@ -165,7 +169,7 @@ func (u *userNamespaces) get(m *plan.Mount, initPid int) (int, error) {
 	var fd int
 	var err error
 	if len(m.IDMapUID) == 0 {
-		fd, err = sys.OpenFileAt(unix.AT_FDCWD, fmt.Sprintf("/proc/%d/ns/user", initPid), unix.O_RDONLY, 0)
+		fd, err = u.own()
 	} else {
 		fd, err = newUserNamespace(m.IDMapUID, m.IDMapGID)
 	}

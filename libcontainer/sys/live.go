@@ -76,6 +76,15 @@ func SetFSIDs(uid, gid uint32) error {
 	return nil
 }
 
+// DropGroups takes the calling thread's supplementary groups away, and only the
+// thread's (setgroups(2), "C library/kernel differences").
+func DropGroups() error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // SetMode sets the permission bits of the directory dir, which may be an O_PATH
 // descriptor.
 func SetMode(dir int, mode uint32) error {
