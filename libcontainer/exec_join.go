@@ -222,8 +222,27 @@ func (x *execution) home() {
 	x.setHome(root)
 }
 
+// homeTime is how long the file system with the container's /etc/passwd, which
+// may be a program of its own, may take.
+const homeTime = 5 * time.Second
+
 func (x *execution) setHome(root int) {
-	x.process.Env = append(x.process.Env, "HOME="+program.Root(root).Home(x.process.UID))
+	home := "/"
+	if fd, err := sys.DupCloexec(root); err == nil {
+		found := make(chan string, 1)
+		go func() {
+			defer sys.Close(fd)
+			found <- program.Root(fd).Home(x.process.UID)
+		}()
+		timer := time.NewTimer(homeTime)
+		defer timer.Stop()
+		select {
+		case home = <-found:
+		case <-timer.C:
+			x.rt.warn([]string{fmt.Sprintf("HOME is %s: the container's /etc/passwd does not answer in %v", home, homeTime)})
+		}
+	}
+	x.process.Env = append(x.process.Env, "HOME="+home)
 }
 
 func (x *execution) candidates() []string {

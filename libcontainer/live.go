@@ -32,6 +32,8 @@ type live struct {
 	// without one.
 	user int
 	maps *specs.Linux
+	// at is what has the fds in use.
+	at *rootfs.Live
 }
 
 // openLive locks a created, running or paused container.
@@ -67,8 +69,16 @@ func (r *Runtime) openLive(id string) (_ *live, err error) {
 }
 
 func (l *live) close() {
-	sys.CloseAll([]int{l.root, l.ns, l.user})
+	l.closeAll([]int{l.root, l.ns, l.user})
 	l.dir.Close()
+}
+
+// closeAll closes fds that a thread may have been given, unless it is still
+// there.
+func (l *live) closeAll(fds []int) {
+	if l.at == nil || !l.at.Abandoned() {
+		sys.CloseAll(fds)
+	}
 }
 
 // enter opens init's namespaces. What was opened by its pid is the container's
@@ -137,7 +147,8 @@ func (l *live) owner() (uid, gid uint32, err error) {
 
 func (l *live) way(p *plan.Rootfs) (*rootfs.Live, error) {
 	uid, gid, err := l.owner()
-	return &rootfs.Live{Plan: p, Root: l.root, NS: l.ns, UID: uid, GID: gid}, err
+	l.at = &rootfs.Live{Plan: p, Root: l.root, NS: l.ns, UID: uid, GID: gid}
+	return l.at, err
 }
 
 // AddMounts mounts in a created, running or paused container what in its
@@ -160,7 +171,7 @@ func (r *Runtime) AddMounts(id string, mounts []specs.Mount) error {
 		return err
 	}
 	fds, err := rootfs.Detached(p, l.user)
-	defer func() { sys.CloseAll(fds) }()
+	defer func() { l.closeAll(fds) }()
 	if err != nil {
 		return err
 	}
@@ -265,8 +276,8 @@ func (r *Runtime) RemoveMounts(id string, destinations []string) error {
 	for i, index := range indexes {
 		names[i] = l.rec.Mounts[index].Name
 	}
-	way := rootfs.Live{NS: l.ns, Root: l.root}
-	done, gone, err := way.Remove(names)
+	l.at = &rootfs.Live{NS: l.ns, Root: l.root}
+	done, gone, err := l.at.Remove(names)
 	for _, i := range gone {
 		r.log.Warn("mounts: " + l.rec.Mounts[indexes[i]].Destination + " was not mounted any more")
 	}

@@ -104,7 +104,7 @@ func (r *Runtime) AddDevices(id string, devices []Device) error {
 	added := make([]state.Device, len(devices))
 	defer func() {
 		for _, n := range nodes {
-			sys.CloseAll([]int{n.Tree})
+			l.closeAll([]int{n.Tree})
 		}
 	}()
 	for i := range nodes {

@@ -8,6 +8,8 @@ package rootfs
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +28,24 @@ type Live struct {
 	// own what has to be made.
 	UID, GID uint32
 
-	thread int // sys.ThreadDir
+	thread    int // sys.ThreadDir
+	abandoned atomic.Bool
+}
+
+// liveDeadline is how long a file system of the container's, which may be a
+// program of its own, may keep us waiting.
+const liveDeadline = 10 * time.Second
+
+// Abandoned says that a thread is still at work, with the fds of the Live: it
+// waits for a file system that does not answer. What it waits for it will not
+// go on from, but the fds must stay open.
+func (l *Live) Abandoned() bool { return l.abandoned.Load() }
+
+var errNoAnswer = errors.New("a file system in the container does not answer")
+
+func noAnswer() error {
+	return fault.New("mounts", "", "", fmt.Errorf("%w in %v", errNoAnswer, liveDeadline)).
+		WithHint("a path of the container leads to a network file system that is away, or to a FUSE program that is stopped")
 }
 
 // Detached makes the plan's mounts, detached, with their attributes and ids
@@ -70,8 +89,23 @@ func Detached(p *plan.Rootfs, userNS int) (fds []int, err error) {
 const privilegeHint = "it takes CAP_SYS_ADMIN here and over the container's mount namespace: be the host's root"
 
 // inside runs do on a thread in the container's mount namespace, with a working
-// directory and umask of its own. Paths mean the container's there.
-func (l *Live) inside(do func() error) (err error) {
+// directory and umask of its own. Paths mean the container's there. After
+// liveDeadline it comes back without the thread, which is then [Live.Abandoned].
+func (l *Live) inside(do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- l.onThread(do) }()
+	timer := time.NewTimer(liveDeadline)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		l.abandoned.Store(true)
+		return noAnswer()
+	}
+}
+
+func (l *Live) onThread(do func() error) (err error) {
 	sys.OnOwnThread(func() {
 		if l.thread, err = sys.ThreadDir(); err != nil {
 			err = fault.New("mounts", "/proc/thread-self", "open", err)
@@ -137,6 +171,9 @@ func (l *Live) Land(fds []int) (left bool, err error) {
 		}
 		return nil
 	})
+	if l.Abandoned() {
+		return true, err // nobody knows
+	}
 	return left, err
 }
 
@@ -175,6 +212,9 @@ func (l *Live) land(r *Root, m *plan.Mount, mount int) error {
 		if err := sys.SetMount(mount, sys.MountAttr{Set: unix.MOUNT_ATTR_RDONLY}, false); err != nil {
 			return mountFault(m, "make it read-only", err)
 		}
+	}
+	if l.Abandoned() {
+		return errNoAnswer
 	}
 	return attach(m, mount, t.fd)
 }

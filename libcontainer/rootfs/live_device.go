@@ -227,5 +227,8 @@ func (l *Live) RemoveNode(n *Node, name *sys.MountID) (was bool, err error) {
 		}
 		return err
 	})
+	if l.Abandoned() {
+		return false, err
+	}
 	return was, err
 }

@@ -33,6 +33,9 @@ func (l *Live) Remove(mounts []sys.MountID) (done int, gone []int, err error) {
 		}
 		return nil
 	})
+	if l.Abandoned() {
+		return 0, nil, err
+	}
 	return done, gone, err
 }
 
