@@ -13,11 +13,11 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/state"
 	"rt/libcontainer/sys"
 )
 
 const (
-	notifyDir       = "notify"      // in the container's state directory
 	notifyMount     = "/run/notify" // in the container
 	notifyFile      = "notify.sock"
 	maxNotification = 4096
@@ -50,7 +50,7 @@ func (l *launch) setUpNotify() error {
 	if l.rt.notifySocket() == "" || l.spec.Process == nil || l.spec.Root == nil {
 		return nil
 	}
-	dir := l.dir.Path() + "/" + notifyDir
+	dir := l.dir.Path() + "/" + state.NotifyDir
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return fault.New("notify socket", "", "", err)
 	}
@@ -84,7 +84,7 @@ func (c *container) listenNotify() (*notifyProxy, error) {
 	if host == "" {
 		return nil, nil
 	}
-	dir, err := sys.OpenPath(c.path + "/" + notifyDir)
+	dir, err := sys.OpenPath(c.path + "/" + state.NotifyDir)
 	if err != nil {
 		return nil, nil // created without one
 	}

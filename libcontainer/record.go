@@ -19,7 +19,7 @@ import (
 
 // startSocket is the file in a container's directory on which a created init
 // listens. Whoever can connect to it proves that init is still waiting.
-const startSocket = "start.sock"
+const startSocket = state.StartSocket
 
 // State is a container's state as `rt state` and the hooks show it
 // (runtime-spec runtime.md, "State", and runc's additions).

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -55,6 +56,11 @@ type app struct {
 	status int
 }
 
+// unknownCommand is the package's error for one, whose text is runc's as well.
+type unknownCommand struct{ cli.ExitCoder }
+
+func (unknownCommand) hint() string { return "that is no command; rt --help lists those there are" }
+
 func (a *app) run(args []string) int {
 	a.sink = sink{stderr: a.stderr}
 	a.log = slog.New(&handler{sink: &a.sink})
@@ -68,6 +74,9 @@ func (a *app) run(args []string) int {
 	u := a.urfave(name, args)
 	err := u.Run(flagsFirst(u, args))
 	defer a.sink.close()
+	if coder, ok := err.(cli.ExitCoder); ok && strings.HasPrefix(err.Error(), "No help topic for") { //nolint:errorlint // the package's own
+		err = unknownCommand{coder}
+	}
 	if err != nil {
 		return a.sink.report(err)
 	}

@@ -176,11 +176,15 @@ func atLeast(c *cli.Context, n int) error {
 type usage struct {
 	command string // "" before there is one
 	err     error
+	global  bool // a global flag stands behind the command
 }
 
 func (u *usage) Error() string { return u.err.Error() }
 
 func (u *usage) hint() string {
+	if u.global {
+		return "global options stand before the command: rt --option " + u.command
+	}
 	if u.command == "" {
 		return "see rt --help"
 	}
@@ -192,6 +196,9 @@ func usageError(c *cli.Context, err error, isCommand bool) error {
 	u := &usage{err: err}
 	if isCommand {
 		u.command = c.Command.Name
+		if _, flag, ok := strings.Cut(err.Error(), "not defined: -"); ok {
+			u.global = slices.ContainsFunc(c.App.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), flag) })
+		}
 	}
 	return u
 }

@@ -43,6 +43,10 @@ func (a *app) before(c *cli.Context) error {
 	default:
 		return fault.New("", "--log-format", "", fmt.Errorf("%q is neither text nor json", c.String("log-format")))
 	}
+	if c.IsSet("root") && c.String("root") == "" {
+		return fault.New("", "--root", "", errors.New("is empty, and every directory here would be taken for a container")).
+			WithHint("is a variable not set?")
+	}
 	if c.Bool("debug") {
 		a.sink.level = slog.LevelDebug
 	}

@@ -14,6 +14,7 @@ import (
 
 	"rt/libcontainer"
 	"rt/libcontainer/fault"
+	"rt/libcontainer/state"
 )
 
 func (a *app) listCommand() *cli.Command {
@@ -47,7 +48,7 @@ func (a *app) list(c *cli.Context, asJSON, quiet bool) error {
 	for _, err := range broken {
 		a.sink.report(fault.New("list", "", "", err))
 		var e *fault.Error
-		if errors.As(err, &e) {
+		if errors.As(err, &e) && !errors.Is(err, state.ErrForeign) {
 			list = append(list, &libcontainer.State{ID: e.Object, Status: "broken"})
 		}
 	}

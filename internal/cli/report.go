@@ -88,7 +88,10 @@ func steers(r rune) bool {
 
 // explain takes an error apart. bare: it is to stand alone on its line.
 func explain(err error) (text, hint string, bare bool) {
-	var u *usage
+	var u interface {
+		error
+		hint() string
+	}
 	if errors.As(err, &u) {
 		return u.Error(), u.hint(), false
 	}

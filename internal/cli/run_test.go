@@ -137,7 +137,7 @@ func TestReport(t *testing.T) {
 		{"plain", "rt: x\n", errors.New("x\n"), 1},
 		{"exec", "exec /run.sh: no such file or directory\n", exec, 1},
 		{"exec of exec", "rt: exec web1: exec /run.sh: no such file or directory (hint: the interpreter is missing)\n", execFailure{about("exec", "web1", exec)}, 255},
-		{"usage", "rt: y\nhint: see rt run --help\n", &usage{"run", errors.New("y")}, 1},
+		{"usage", "rt: y\nhint: see rt run --help\n", &usage{command: "run", err: errors.New("y")}, 1},
 		{"lines", "rt: config:\n  a: x\n  b: y\n", errors.New("config:\n  a: x\n  b: y"), 1},
 		{"steering", "rt: create a\\x1b[2Jb: \\x0d\\x07ü€\\x7f\\u009b1m\\xff\\u202e\nhint: rm \\x1b]0;x\\x07\n",
 			fault.New("create a\x1b[2Jb", "\r\aü€\x7f\u009b1m\xff\u202e", "", nil).WithHint("rm \x1b]0;x\a"), 1},

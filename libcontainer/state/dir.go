@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,10 @@ const (
 	// configName is the configuration that the container was created with:
 	// the bundle's may change or go while the container runs.
 	configName = "config.json"
+	// StartSocket is the file on which a created init listens for start.
+	StartSocket = "start.sock"
+	// NotifyDir has the socket that the container's notifications come by.
+	NotifyDir = "notify"
 )
 
 // Dir is one container's directory, locked. Close it.
@@ -88,13 +93,18 @@ func (d *Dir) SaveConfig(data []byte) error {
 	return nil
 }
 
-// Load reads the record. A missing or unreadable one is ErrBroken.
+// Load reads the record. A missing or unreadable one is ErrBroken, and a
+// directory that is none of rt's ErrForeign.
 func (d *Dir) Load() (*Record, error) { return load(d.fd, d.id) }
 
 func load(dir int, id string) (*Record, error) {
 	data, err := sys.ReadSmall(dir, recordName, maxRecord)
 	switch {
 	case errors.Is(err, unix.ENOENT):
+		if name := foreign(dir); name != "" {
+			return nil, fault.New("state", id, "", fmt.Errorf("%w: there is no %s in the directory, but %s", ErrForeign, recordName, name)).
+				WithHint("move it away, or name another --root")
+		}
 		return nil, broken(id, errNoRecord)
 	case errors.Is(err, unix.EFBIG), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EISDIR):
 		return nil, broken(id, err)
@@ -106,6 +116,23 @@ func load(dir int, id string) (*Record, error) {
 		return nil, broken(id, err)
 	}
 	return r, nil
+}
+
+// foreign is a name in a directory that rt has not made, or "". Only what has no
+// record is asked: with one it is a container's, whatever somebody has put there.
+func foreign(dir int) string {
+	names, err := sys.ReadNames(dir)
+	if err != nil {
+		return ""
+	}
+	for _, name := range names {
+		switch name {
+		case tempName, configName, StartSocket, NotifyDir:
+		default:
+			return name
+		}
+	}
+	return ""
 }
 
 // Salvage returns as much as can be believed of a record that Load calls broken
@@ -160,7 +187,8 @@ func remove(dir int, name string) error {
 	if !errors.Is(err, unix.EISDIR) {
 		return err
 	}
-	sub, err := sys.OpenDirAt(dir, name)
+	// A mount there is not rt's, nor is what lies on it.
+	sub, err := sys.OpenDirHere(dir, name)
 	if err != nil {
 		return err
 	}

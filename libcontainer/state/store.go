@@ -47,6 +47,10 @@ const lockWait = 10 * time.Second
 // ErrBroken answers for a container directory that holds no usable record.
 var ErrBroken = errors.New("broken state directory")
 
+// ErrForeign answers for a directory in the place of a container's that rt has
+// not made. Nobody removes it.
+var ErrForeign = errors.New("is not a container's")
+
 // ErrCreating answers Read for a container that another rt is creating.
 var ErrCreating = errors.New("container is being created")
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
 )
@@ -318,6 +319,50 @@ func TestBroken(t *testing.T) {
 		}
 		checkBroken(t, s)
 	})
+}
+
+// TestForeign: what rt has not made it does not remove, and in a container's
+// directory nothing that is mounted there.
+func TestForeign(t *testing.T) {
+	s := open(t)
+	reserve(t, s, "web1").Close()
+	mine := filepath.Join(s.Path(), "web1", "precious")
+	if err := os.WriteFile(mine, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Open("web1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Load(); !errors.Is(err, ErrForeign) || errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "precious") {
+		t.Errorf("Load: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("root is missing: nothing can be mounted")
+	}
+	if err := d.Save(&Record{OCIVersion: "1.0.2"}); err != nil {
+		t.Fatal(err)
+	}
+	below := filepath.Join(s.Path(), "web1", "below")
+	kept := filepath.Join(t.TempDir(), "kept")
+	for _, dir := range []string{below, kept} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Mount(filepath.Dir(kept), below, "", unix.MS_BIND, ""); err != nil {
+		t.Skipf("mounting: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(below, unix.MNT_DETACH) })
+	if err := d.Remove(); !errors.Is(err, unix.EXDEV) {
+		t.Errorf("Remove: %v", err)
+	}
+	if _, err := os.Stat(kept); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Read("web1"); err != nil {
+		t.Errorf("after Remove: %v", err)
+	}
 }
 
 // Of a record that cannot be used, what ends its container is still read.

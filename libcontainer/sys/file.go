@@ -19,6 +19,12 @@ func OpenDirAt(dirfd int, path string) (int, error) {
 	return OpenFileAt(dirfd, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 }
 
+// OpenDirHere is OpenDirAt for a directory that is not a mount point (openat2(2),
+// RESOLVE_NO_XDEV): EXDEV.
+func OpenDirHere(dirfd int, name string) (int, error) {
+	return openat2(dirfd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, unix.RESOLVE_NO_XDEV|unix.RESOLVE_NO_SYMLINKS)
+}
+
 // OpenFileAt is openat(2) with O_CLOEXEC.
 func OpenFileAt(dirfd int, path string, flags int, mode uint32) (fd int, err error) {
 	err = retry(func() error {
