@@ -28,7 +28,7 @@ import (
 const (
 	// cacheFormat changes with the meaning of a cached file or with what the
 	// compiler makes of a profile.
-	cacheFormat = "rt seccomp cache 1\n"
+	cacheFormat = "rt seccomp cache 2\n"
 
 	maxCacheFile    = 256 << 10
 	maxCacheEntries = 64

@@ -153,6 +153,9 @@ func (c *compiler) addRule(index int, s *specs.LinuxSyscall) error {
 		nr, err := libseccomp.GetSyscallFromName(name)
 		if err != nil {
 			c.out.Skipped = append(c.out.Skipped, name)
+			if lets(c.profile.DefaultAction) && !lets(s.Action) {
+				c.warn(object+".names", fmt.Sprintf("%s is no system call that libseccomp %s knows: it is not refused", name, Version()))
+			}
 			continue
 		}
 		if s.Action == specs.ActNotify && name == "write" {
@@ -283,6 +286,9 @@ func exportBPF(filter *libseccomp.ScmpFilter) ([]byte, error) {
 	bpf, err := io.ReadAll(r)
 	return bpf, errors.Join(<-exported, err)
 }
+
+// lets: the system call is made, whatever is said of it.
+func lets(a specs.LinuxSeccompAction) bool { return a == specs.ActAllow || a == specs.ActLog }
 
 func (c *compiler) warn(object, text string) {
 	c.warnings = append(c.warnings, "linux.seccomp."+object+": "+text)

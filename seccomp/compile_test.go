@@ -172,6 +172,17 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// TestLeftOutOfDenied: a name that nobody knows in a list of what is denied may
+// be a mistyped one.
+func TestLeftOutOfDenied(t *testing.T) {
+	_, warnings := compileJSON(t, `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["write"],"action":"SCMP_ACT_LOG"},
+		{"names":["mkdirr"],"action":"SCMP_ACT_LOG"},{"names":["mkdir","mkdirr"],"action":"SCMP_ACT_ERRNO"}]}`)
+	want := []string{"linux.seccomp.syscalls[2].names: mkdirr is no system call that libseccomp " + Version() + " knows: it is not refused"}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestLeftOut(t *testing.T) {
 	f, warnings := compileJSON(t, `{"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCMP_ARCH_X86","SCMP_ARCH_M68K","SCMP_ARCH_PARISC"],
 		"syscalls":[{"names":["read","no_such_call","write"],"action":"SCMP_ACT_ALLOW"},
