@@ -8,6 +8,7 @@ package planner
 import (
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -95,10 +96,22 @@ func (w *capWarnings) set(names []string, known uint64) (mask uint64) {
 			mask |= 1 << n
 		} else if !slices.Contains(w.seen, name) {
 			w.seen = append(w.seen, name)
-			w.list = append(w.list, "ignoring unknown capability "+name)
+			w.list = append(w.list, "ignoring unknown capability "+name+meant(name, known))
 		}
 	}
 	return mask
+}
+
+// meant says what a name is called rightly.
+func meant(name string, known uint64) string {
+	right := strings.ToUpper(strings.TrimSpace(name))
+	if !strings.HasPrefix(right, "CAP_") {
+		right = "CAP_" + right
+	}
+	if n := slices.Index(capabilityNames[:], right); n < 0 || known&(1<<n) == 0 {
+		return ""
+	}
+	return ": it is called " + right
 }
 
 func (w *capWarnings) limit(set, allowed uint64, name, why string) uint64 {

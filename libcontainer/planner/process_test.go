@@ -88,9 +88,10 @@ func TestCapabilities(t *testing.T) {
 			plan.Caps{Bounding: chown | kill, Permitted: chown, Effective: chown, Inheritable: chown, Ambient: chown}, nil,
 		},
 		"unknown": {
-			specs.LinuxCapabilities{Bounding: []string{"CAP_WARP", "CAP_KILL"}, Permitted: []string{"CAP_WARP", "cap_kill"}},
+			specs.LinuxCapabilities{Bounding: []string{"CAP_WARP", "CAP_KILL"}, Permitted: []string{"CAP_WARP", "cap_kill", "NET_ADMIN", "ALL"}},
 			1<<41 - 1, 40, plan.Caps{Bounding: kill},
-			[]string{"ignoring unknown capability CAP_WARP", "ignoring unknown capability cap_kill"},
+			[]string{"ignoring unknown capability CAP_WARP", "ignoring unknown capability cap_kill: it is called CAP_KILL",
+				"ignoring unknown capability NET_ADMIN: it is called CAP_NET_ADMIN", "ignoring unknown capability ALL"},
 		},
 		"unknown to this kernel": {
 			specs.LinuxCapabilities{Bounding: []string{"CAP_BPF", "CAP_KILL"}}, 1<<41 - 1, 38, plan.Caps{Bounding: kill},

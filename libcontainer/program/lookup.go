@@ -57,6 +57,14 @@ func Candidates(name string, env []string) []string {
 // refused is one that is there and may not be executed, or "".
 func NotInPath(name, refused string) error {
 	e := fault.New("", `exec: "`+name+`"`, "", fault.ErrNotFoundInPath)
+	switch {
+	case name == "":
+		e.Hint = "the first of the arguments is the program, and it is empty"
+	case strings.ContainsAny(name, " \t\n"):
+		e.Hint = "each argument is one of its own: the name of this program has a blank in it"
+	case strings.HasPrefix(name, "-"):
+		e.Hint = "it looks like an option: those of rt stand before the container's id"
+	}
 	if refused != "" {
 		e.Hint = refused + " is there but may not be executed; check its mode and owner"
 	}

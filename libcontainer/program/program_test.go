@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"rt/libcontainer/fault"
 	"rt/libcontainer/sys"
 )
 
@@ -90,4 +91,22 @@ func FuzzHead(f *testing.F) {
 		parseELF(head)
 		Own.elfHint(head, unix.ENOENT)
 	})
+}
+
+// TestNotInPath: the text is what clients match on, and what helps comes behind.
+func TestNotInPath(t *testing.T) {
+	for name, hint := range map[string]string{
+		"nope":    "",
+		"":        "the first of the arguments is the program, and it is empty",
+		"echo hi": "each argument is one of its own: the name of this program has a blank in it",
+		"-it":     "it looks like an option: those of rt stand before the container's id",
+	} {
+		err := NotInPath(name, "")
+		if want := `exec: "` + name + `": executable file not found in $PATH`; err.Error() != want || fault.Hint(err) != hint {
+			t.Errorf("%v (%s)", err, fault.Hint(err))
+		}
+	}
+	if hint := fault.Hint(NotInPath("a b", "/bin/a b")); !strings.Contains(hint, "/bin/a b is there but may not be executed") {
+		t.Error(hint)
+	}
 }
