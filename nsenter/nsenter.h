@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#define RT_INIT_ENV "_RT_INIT_FD"   /* the same, in every init */
-#define RT_ENTER_ENV "_RT_ENTER_FD" /* decimal fd of the wire socket */
+#define RT_INIT_ENV "_RT_INIT_FD"   /* decimal fd of the wire socket, in every init */
+#define RT_ENTER_ENV "_RT_ENTER_FD" /* the same, in one that waits for a request */
 #define RT_ENTER_MAGIC 0x72740001u
 #define RT_ENTER_MAX 8 /* there are eight kinds of namespace */
 #define RT_ENTER_OFFSETS 128

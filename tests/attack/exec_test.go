@@ -241,7 +241,7 @@ func TestExecLeakedFd(t *testing.T) {
 	}
 }
 
-// TestExecWithoutPidNamespace: two containers of one pid namespace, the other
+// TestExecSharedPids: two containers of one pid namespace, the other
 // one with CAP_SYS_PTRACE in a user namespace that is not ours.
 func TestExecSharedPids(t *testing.T) {
 	victim := harness.New(t, sh("exec sleep 1000"))

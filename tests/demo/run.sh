@@ -26,8 +26,9 @@ cat >"$dir/rootfs/look" <<'LOOK'
 echo "hostname     $(hostname)"
 echo "user         $(id)"
 echo "pid          $$ (1 is the first process of a pid namespace)"
-echo "processes    $(ps -o pid,args | grep -c -v PID)"
-ps -o pid,args | sed 's/^/             /'
+ps=$(ps -o pid,args)
+echo "processes    $(echo "$ps" | grep -c -v PID)"
+echo "$ps" | sed 's/^/             /'
 echo "mounts       $(wc -l </proc/self/mountinfo)"
 echo "root         $(ls -C / | tr -s ' \n' ' ')"
 echo "cgroup       $(cut -d: -f2- /proc/self/cgroup | tr '\n' ' ')"

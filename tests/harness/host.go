@@ -28,14 +28,6 @@ func SELinux(t testing.TB) {
 	}
 }
 
-// Systemd skips the test where systemd is not init.
-func Systemd(t testing.TB) {
-	t.Helper()
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		t.Skip("systemd is missing")
-	}
-}
-
 // KernelSince tells whether the running kernel is this version or a later one.
 func KernelSince(t testing.TB, major, minor int) bool {
 	t.Helper()
