@@ -8,7 +8,6 @@ package libcontainer
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -304,32 +303,11 @@ func (o *outside) seal(p *plan.Process) error {
 	if err := o.root.Pivot(); err != nil {
 		return named("pivot", err)
 	}
-	if err := o.root.Finish(); err != nil {
-		return named("mounts", err)
+	// The read-only root comes after it.
+	if err := rootfs.MakeCwd(p.Cwd); err != nil {
+		return err
 	}
-	return makeCwd(p.Cwd)
-}
-
-// makeCwd makes the working directory if it is missing. Whether the program's
-// user may go there is for init to see.
-func makeCwd(unsafeCwd string) error {
-	fail := func(err error) error { return fault.New("process", "process.cwd "+unsafeCwd, "open", err) }
-	if !strings.HasPrefix(unsafeCwd, "/") {
-		return fail(errors.New("must be an absolute path"))
-	}
-	if unsafeCwd == "/" {
-		return nil
-	}
-	fd, err := sys.OpenDirPath(unsafeCwd)
-	if errors.Is(err, unix.ENOENT) {
-		if fd, err = rootfs.MakeDirs(unsafeCwd); err != nil {
-			return fail(err)
-		}
-	}
-	if err == nil {
-		sys.Close(fd)
-	}
-	return nil
+	return named("mounts", o.root.Finish())
 }
 
 // become sends init the rest of its operations.

@@ -45,7 +45,7 @@ func TestLookProgram(t *testing.T) {
 		{prog, nil, prog, "", ""},
 		{"gone", []string{path}, "", `exec: "gone": executable file not found in $PATH`, ""},
 		{"gone", nil, "", `exec: "gone": executable file not found in $PATH`, ""},
-		{"", []string{path}, "", `exec: "": executable file not found in $PATH`, ""},
+		{"", []string{path}, "", `exec: "": executable file not found in $PATH`, "the first of the arguments is the program, and it is empty"},
 		{"sh", nil, "/bin/sh", "", ""}, // without PATH: /bin
 		{"plain", []string{path}, "", `exec: "plain": executable file not found in $PATH`,
 			plain + " is there but may not be executed; check its mode and owner"},

@@ -206,6 +206,11 @@ func (s *stage) finishRootfs() error {
 	if s.root == nil {
 		return nil
 	}
+	if len(s.plan.Process.Args) > 0 { // the read-only root comes after it
+		if err := rootfs.MakeCwd(s.plan.Process.Cwd); err != nil {
+			return err
+		}
+	}
 	return s.root.Finish()
 }
 

@@ -49,6 +49,15 @@ func TestProcess(t *testing.T) {
 		{"umask", func(s *specs.Spec) { s.Process.User.Umask = &umask }, "umask", "0027\n", ""},
 		{"cwd", func(s *specs.Spec) { s.Process.Cwd = "/tmp" }, "pwd", "/tmp\n", ""},
 		{"cwd is made", func(s *specs.Spec) { s.Process.Cwd = "/a/b/c" }, "pwd", "/a/b/c\n", ""},
+		{"cwd is made, read-only root", func(s *specs.Spec) { s.Process.Cwd, s.Root.Readonly = "/a/b/c", true }, "pwd", "/a/b/c\n", ""},
+		{"cwd is made, read-only tmpfs", func(s *specs.Spec) {
+			s.Process.Cwd = "/t/b/c"
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/t", Type: "tmpfs", Options: []string{"ro"}})
+		}, "pwd; mkdir /t/d 2>&-; echo $?", "/t/b/c\n1\n", ""},
+		{"cwd is made, an init that runs hooks", func(s *specs.Spec) {
+			s.Process.Cwd, s.Root.Readonly = "/a/b/c", true
+			s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/true"}}}
+		}, "pwd", "/a/b/c\n", ""},
 		{"env", func(s *specs.Spec) { s.Process.Env = append(s.Process.Env, "A=1", "B=x y", "C=") }, "echo $A,$B,${C-unset}", "1,x y,\n", ""},
 		{"env, the last wins", func(s *specs.Spec) { s.Process.Env = append(s.Process.Env, "A=1", "A=2") }, "env | grep ^A=", "A=2\n", "keeps both"},
 		{"HOME from passwd", func(*specs.Spec) {}, "echo $HOME", "/root\n", ""},
