@@ -21,11 +21,11 @@ func TestRelay(t *testing.T) {
 		}
 		return
 	}
-	fd, err := Relay([]syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGWINCH})
+	fd, err := Relay([]syscall.Signal{syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGWINCH, syscall.SIGABRT, syscall.SIGSEGV, 64})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []syscall.Signal{syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGWINCH} {
+	for _, want := range []syscall.Signal{syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGWINCH, syscall.SIGABRT, syscall.SIGSEGV, 64} {
 		if err := syscall.Kill(os.Getpid(), want); err != nil {
 			t.Fatal(err)
 		}
@@ -37,4 +37,12 @@ func TestRelay(t *testing.T) {
 			t.Errorf("%v, %v, want %v", got, err, want)
 		}
 	}
+	// Our own is still Go's, which makes a panic of it.
+	defer func() {
+		if r := recover(); r == nil {
+			t.Error("no panic")
+		}
+	}()
+	var nowhere *int
+	*nowhere = 1
 }

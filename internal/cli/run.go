@@ -47,14 +47,20 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 	}
 }
 
-// forwardedSignals are those that a terminal, a supervisor or a script sends to
-// a program to tell it something. Those that the kernel raises for a program's
-// own doing, and SIGWINCH, which the terminal's size follows, are not messages.
+// forwardedSignals are all that somebody can send, as in runc, but those that
+// end or stop a process whatever it does, that say something of its children
+// or its files, that the terminal sends to who has no right to it, or whose
+// size follows SIGWINCH, and those that Go and the C library use.
 func forwardedSignals() []syscall.Signal {
-	const rtmin = 34 // glibc's SIGRTMIN; systemd as init listens on +3 and +4
-	return []syscall.Signal{
-		syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTSTP,
-		syscall.SIGPWR, syscall.Signal(rtmin + 3), syscall.Signal(rtmin + 4),
+	const last = 64
+	var list []syscall.Signal
+	for s := syscall.Signal(1); s <= last; s++ {
+		switch s {
+		case syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGCHLD, syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU,
+			syscall.SIGWINCH, syscall.SIGURG, syscall.SIGPROF, 32, 33, 34:
+		default:
+			list = append(list, s)
+		}
 	}
+	return list
 }

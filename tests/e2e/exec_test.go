@@ -322,7 +322,7 @@ func TestExecPidFileFails(t *testing.T) {
 
 func TestExecForwardsSignals(t *testing.T) {
 	c := sleeper(t)
-	for name, sig := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "INT": syscall.SIGINT} {
+	for name, sig := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "INT": syscall.SIGINT, "ABRT": syscall.SIGABRT} {
 		ready := "/tmp/ready-" + name
 		cmd := c.Command(execIn(c, "trap 'echo got "+name+"; exit 5' "+name+"; touch "+ready+"; while :; do sleep 0.05; done")...)
 		wait := harness.Start(t, cmd)

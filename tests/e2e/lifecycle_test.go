@@ -50,7 +50,7 @@ func TestRunIsKilled(t *testing.T) {
 }
 
 func TestRunForwardsSignals(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGINT} {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGINT, syscall.SIGABRT, syscall.SIGXCPU, 39, 64} {
 		t.Run(sig.String(), func(t *testing.T) {
 			script := fmt.Sprintf("trap 'exit 42' %d; echo up > /up; while :; do sleep 0.05; done", int(sig))
 			c := harness.New(t, sh(script))
