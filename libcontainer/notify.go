@@ -89,6 +89,11 @@ func (c *container) listenNotify() (*notifyProxy, error) {
 		return nil, nil // created without one
 	}
 	defer sys.Close(dir)
+	if err := sys.ReachDatagram(host); err != nil {
+		// Who waits for READY=1 would wait for ever.
+		c.rt.log.Warn("NOTIFY_SOCKET " + host + ": " + err.Error() + ": what the container notifies of goes nowhere")
+		return nil, nil
+	}
 	path := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + notifyFile
 	_ = os.Remove(path) // of a start that was killed
 	fd, err := sys.ListenDatagram(path)

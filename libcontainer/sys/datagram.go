@@ -32,6 +32,16 @@ func RecvDatagram(fd int, p []byte) (int, error) {
 	return n, err
 }
 
+// ReachDatagram says whether there is a socket at path to send to.
+func ReachDatagram(path string) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
+}
+
 // SendDatagram sends data to the socket at path; a path that begins with "@"
 // is an abstract name (unix(7)).
 func SendDatagram(path string, data []byte) error {

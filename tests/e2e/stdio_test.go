@@ -180,6 +180,34 @@ func TestNotifySocket(t *testing.T) {
 	wait().WantExit(t, 0)
 }
 
+// TestNotifySocketGone: who cannot be told is not waited for.
+func TestNotifySocketGone(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone.sock")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{gone, file, "@rt-test-nobody"} {
+		for _, commands := range [][]string{{"run --detach"}, {"create", "start"}} {
+			c := harness.New(t, sh("exec sleep 100"))
+			c.Runtime.Only(t, "is silent, or fails in start")
+			c.Save()
+			for _, command := range commands {
+				args := append(strings.Fields(command), c.ID)
+				if command != "start" {
+					args = append(args, "--bundle", c.Dir)
+				}
+				cmd := c.Command(args...)
+				cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+host)
+				r := harness.Exec(t, cmd).WantExit(t, 0)
+				if command != "create" && !strings.Contains(r.Stderr, "NOTIFY_SOCKET "+host) {
+					t.Errorf("no warning: %v", r)
+				}
+			}
+		}
+	}
+}
+
 // TestCreatedInitHoldsNothing: what a container that waits for start has open.
 func TestCreatedInitHoldsNothing(t *testing.T) {
 	c := harness.New(t, sh("true"))
