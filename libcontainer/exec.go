@@ -320,6 +320,23 @@ func (x *execution) start() error {
 		}
 		defer given()
 	}
+	// What can be wrong with these is told before the program has begun.
+	receiver := plan.None
+	if path := x.opts.PidfdSocket; path != "" {
+		var err error
+		if receiver, err = sys.Connect(path); err != nil {
+			return noReceiver("--pidfd-socket", path, err)
+		}
+		defer sys.Close(receiver)
+	}
+	var pidFile *pidFile
+	if x.opts.PidFile != "" {
+		var err error
+		if pidFile, err = newPidFile(x.opts.PidFile); err != nil {
+			return err
+		}
+		defer pidFile.drop()
+	}
 	if err := x.spawn(); err != nil {
 		return err
 	}
@@ -330,13 +347,13 @@ func (x *execution) start() error {
 		return err
 	}
 	x.rt.log.Debug("process started", "id", x.opts.ID, "pid", x.born.pid)
-	if x.opts.PidfdSocket != "" {
-		if err := sendPidfd(x.opts.PidfdSocket, x.born.pidfd); err != nil {
-			return err
+	if receiver != plan.None {
+		if err := sys.SendAll(receiver, []byte("pidfd"), []int{x.born.pidfd}); err != nil {
+			return noReceiver("--pidfd-socket", x.opts.PidfdSocket, err)
 		}
 	}
-	if x.opts.PidFile != "" {
-		return writePidFile(x.opts.PidFile, x.born.pid)
+	if pidFile != nil {
+		return pidFile.write(x.born.pid)
 	}
 	return nil
 }
@@ -372,6 +389,9 @@ func (x *execution) explainEnd(status int) {
 			x.rt.log.Warn(fmt.Sprintf("killed: perhaps by the kernel, as the memory limit of container %s was used up before (OOM kills: %d)", x.opts.ID, n))
 		}
 	case 128 + int(syscall.SIGSYS):
+		if x.filter == nil {
+			return // somebody has sent it
+		}
 		x.rt.log.Warn("the process was killed by the seccomp filter of container " + x.opts.ID + ": bad system call")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -66,6 +65,9 @@ func (r *Runtime) Run(ctx context.Context, o CreateOptions) (exit int, err error
 	if err != nil {
 		detach()
 		l.undo(c)
+		if l.opts.PidFile != "" {
+			_ = os.Remove(l.opts.PidFile) // there is no such process
+		}
 		return -1, err
 	}
 	l.conn.Close()
@@ -102,7 +104,7 @@ func (l *launch) foreground(detach func()) (int, error) {
 	switch {
 	case code == 128+int(syscall.SIGKILL) && l.wasOOMKilled():
 		l.rt.log.Warn(fmt.Sprintf("container %s was killed by the kernel: its memory limit is used up (OOM)", l.opts.ID))
-	case code == 128+int(syscall.SIGSYS):
+	case code == 128+int(syscall.SIGSYS) && l.filter != nil:
 		l.rt.log.Warn(fmt.Sprintf("container %s was killed by its seccomp filter: bad system call", l.opts.ID))
 	}
 	if !l.opts.Keep {
@@ -230,13 +232,17 @@ func (l *launch) handOut() error {
 			continue
 		}
 		if err := sendPidfd(to.path, l.init.pidfd); err != nil {
-			return fault.New("pidfd", to.option, to.path, err).WithHint("a listening unix socket must be there before rt is called")
+			return noReceiver(to.option, to.path, err)
 		}
 	}
 	if l.opts.PidFile != "" {
 		return writePidFile(l.opts.PidFile, l.init.pid)
 	}
 	return nil
+}
+
+func noReceiver(option, path string, err error) error {
+	return fault.New("pidfd", option, path, err).WithHint("a listening unix socket must be there before rt is called")
 }
 
 func sendPidfd(path string, pidfd int) error {
@@ -246,42 +252,6 @@ func sendPidfd(path string, pidfd int) error {
 	}
 	defer sys.Close(fd)
 	return sys.SendAll(fd, []byte("pidfd"), []int{pidfd})
-}
-
-// writePidFile replaces the file in one step: who sees it, sees a whole pid.
-// The temporary file is always a new one: what somebody may have put in its
-// place is removed, never written to.
-func writePidFile(path string, pid int) error {
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")
-	open := func() (*os.File, error) {
-		return os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o644)
-	}
-	f, err := open()
-	if errors.Is(err, os.ErrExist) {
-		if err = os.Remove(temp); err == nil {
-			f, err = open()
-		}
-	}
-	if err == nil {
-		_, err = f.WriteString(strconv.Itoa(pid))
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			err = os.Rename(temp, path)
-		}
-		if err != nil {
-			_ = os.Remove(temp)
-		}
-	}
-	if err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
-		return fault.New("pid file", "--pid-file", path, err)
-	}
-	return nil
 }
 
 func (l *launch) wasOOMKilled() bool {

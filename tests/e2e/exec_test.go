@@ -320,6 +320,43 @@ func TestExecPidFileFails(t *testing.T) {
 	}
 }
 
+// TestExecTellsBefore: where the pid or the pidfd cannot be handed out, the
+// program has not begun.
+func TestExecTellsBefore(t *testing.T) {
+	c := sleeper(t)
+	for _, flag := range []string{"--pid-file", "--pidfd-socket"} {
+		c.Runtime.Only(t, "does not say where")
+		for range 10 {
+			c.Do("exec", flag, "/no/such/dir/p", c.ID, "touch", "/dev/ran").WantFailure(t, flag, "/no/such/dir/p", "no such file or directory").WantExit(t, 255)
+		}
+	}
+	c.OK("exec", c.ID, "sh", "-c", "! test -e /dev/ran")
+}
+
+// TestRunFailsWithoutPidFile: a container that could not start leaves no pid.
+func TestRunFailsWithoutPidFile(t *testing.T) {
+	c := harness.New(t, harness.Spec("/odd"))
+	c.Runtime.Only(t, "leaves it")
+	c.Write("odd", "#!/no/such/interpreter\n", 0o755)
+	c.Save()
+	c.Do("run", "--detach", "--pid-file", c.Host("pid"), "--bundle", c.Dir, c.ID).WantExit(t, 1)
+	if _, err := os.Stat(c.Host("pid")); err == nil {
+		t.Error("the pid file is there")
+	}
+}
+
+// TestExecSentSIGSYS: who has no filter was not killed by one.
+func TestExecSentSIGSYS(t *testing.T) {
+	c := sleeper(t)
+	if r := c.Do("exec", c.ID, "sh", "-c", "kill -31 $$"); r.Code != 128+31 || r.Stderr != "" {
+		t.Errorf("%v", r)
+	}
+	c = harness.New(t, sh("sh -c 'kill -31 $$'; exit $?"))
+	if r := c.Run(); r.Code != 128+31 || strings.Contains(r.Stderr, "seccomp") {
+		t.Errorf("%v", r)
+	}
+}
+
 func TestExecForwardsSignals(t *testing.T) {
 	c := sleeper(t)
 	for name, sig := range map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "INT": syscall.SIGINT, "ABRT": syscall.SIGABRT} {
