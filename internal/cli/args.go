@@ -215,5 +215,8 @@ func about(command, id string, err error) error {
 		named.Object = ""
 		err = &named
 	}
+	if id == "" {
+		id = `""`
+	}
 	return fault.New(command+" "+id, "", "", err)
 }

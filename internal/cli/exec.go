@@ -53,7 +53,7 @@ is status 255.`,
 		},
 		Action: func(c *cli.Context) error {
 			if err := atLeast(c, 1); err != nil {
-				return execFailure{err}
+				return err
 			}
 			o := libcontainer.ExecOptions{
 				ID:            c.Args().First(),

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,7 +38,7 @@ func (a *app) globalFlags() []cli.Flag {
 // parsed and before the command's.
 func (a *app) before(c *cli.Context) error {
 	switch c.String("log-format") {
-	case "text":
+	case "text", "":
 	case "json":
 		a.sink.json = true
 	default:
@@ -46,6 +47,9 @@ func (a *app) before(c *cli.Context) error {
 	if c.IsSet("root") && c.String("root") == "" {
 		return fault.New("", "--root", "", errors.New("is empty, and every directory here would be taken for a container")).
 			WithHint("is a variable not set?")
+	}
+	if c.IsSet("root") && root(c) == "/" {
+		return fault.New("", "--root", "", errors.New("must not be /, whose directories are no containers"))
 	}
 	if c.Bool("debug") {
 		a.sink.level = slog.LevelDebug
@@ -57,10 +61,13 @@ func (a *app) before(c *cli.Context) error {
 		}
 		a.sink.file = f
 	}
-	switch c.String("rootless") {
-	case "auto", "true", "false":
-	default:
-		return fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", c.String("rootless")))
+	rootless := c.String("rootless")
+	if yes, err := strconv.ParseBool(rootless); err == nil {
+		rootless = strconv.FormatBool(yes)
+	} else if rootless != "auto" && rootless != "" {
+		return fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", rootless))
+	} else {
+		rootless = "auto"
 	}
 	manager, err := cgroupManager(c)
 	if err != nil {
@@ -69,7 +76,7 @@ func (a *app) before(c *cli.Context) error {
 	a.rt = libcontainer.New(libcontainer.RuntimeOptions{
 		Root:          root(c),
 		CgroupManager: manager,
-		Rootless:      c.String("rootless"),
+		Rootless:      rootless,
 		Logger:        a.log,
 		Standalone:    true,
 	})

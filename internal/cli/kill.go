@@ -65,6 +65,9 @@ func killArgs(args []string, flag string) ([]string, syscall.Signal, error) {
 	case len(args) > 1:
 		name, ids = args[len(args)-1], args[:len(args)-1]
 	}
+	if name == "" { // a variable that is not set; runc takes it so
+		name = "TERM"
+	}
 	sig, ok := sys.SignalNumber(name)
 	if !ok {
 		e := fault.New("kill", name, "", errUnknownSignal)

@@ -117,7 +117,7 @@ func compareRanks(a, b []any) int {
 
 func TestWarningsAndErrorsTogether(t *testing.T) {
 	s := Default(false, true)
-	s.Process.Env = []string{"X"}
+	s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/h", Env: []string{"X"}}}}
 	s.Process.Cwd = ""
 	warnings, err := Validate(s, nil)
 	if len(warnings) != 1 || err == nil {

@@ -105,6 +105,7 @@ func TestLoad(t *testing.T) {
 	tests := []struct{ name, want, hint string }{
 		{name: "good"},
 		{name: "missing", want: "open: no such file or directory", hint: "rt spec makes one; --bundle names its directory"},
+		{name: "gone/config.json", want: "open: no such file or directory", hint: "there is no directory " + path("gone") + "; --bundle names it"},
 		{name: "", want: "not a regular file but a directory"},
 		{name: "fifo", want: "not a regular file but a fifo"},
 		{name: "large", want: "too large: 209715200 bytes, and at most 16 MiB are read"},

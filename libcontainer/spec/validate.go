@@ -296,18 +296,22 @@ func (c *checker) hookList(kind string, hooks []specs.Hook) {
 		for j, arg := range h.Args {
 			c.noNUL(arg, "hooks", kind, i, "args", j)
 		}
-		c.environment(h.Env, "hooks", kind, i, "env")
+		c.environment(h.Env, false, "hooks", kind, i, "env")
 		if h.Timeout != nil && *h.Timeout <= 0 {
 			c.failHint("leave it out for no timeout", at("hooks", kind, i, "timeout"), "must be > 0, got %d", *h.Timeout)
 		}
 	}
 }
 
-// environment checks a list of KEY=VALUE. The kernel takes any string, so a
-// missing "=" is only worth a warning.
-func (c *checker) environment(env []string, path ...any) {
+// environment checks a list of NAME=VALUE. The kernel takes any string; strict
+// refuses what is of another form, as runc does for the process, else it is
+// worth a warning.
+func (c *checker) environment(env []string, strict bool, path ...any) {
 	for i, e := range env {
-		if strings.IndexByte(e, '=') <= 0 {
+		switch odd := strings.IndexByte(e, '=') <= 0; {
+		case odd && strict:
+			c.fail(at(append(path, i)...), "invalid environment variable: %q is not of the form NAME=VALUE", e)
+		case odd:
 			c.warn(at(append(path, i)...), "%q is not of the form NAME=VALUE", e)
 		}
 		if strings.IndexByte(e, 0) >= 0 {

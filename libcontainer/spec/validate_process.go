@@ -22,7 +22,7 @@ func (c *checker) process(p *specs.Process) {
 	for i, arg := range p.Args {
 		c.noNUL(arg, "process.args", i)
 	}
-	c.environment(p.Env, "process.env")
+	c.environment(p.Env, true, "process.env")
 	c.absolute(p.Cwd, "process.cwd")
 	c.rlimits(p.Rlimits)
 	c.appArmor(p.ApparmorProfile)

@@ -157,8 +157,9 @@ func processRules() []ruleCase {
 		{name: "no args", patch: p(`"args": []`), want: []string{"process.args: must not be empty: its first entry is the program"}},
 		{name: "NUL", patch: p(`"args": ["a", "\u0000"], "env": ["A=\u0000"], "cwd": "/\u0000"`), want: []string{
 			`process.args[1]: has a NUL byte in it: "\x00"`, `process.env[0]: has a NUL byte in it: "A=\x00"`, `process.cwd: has a NUL byte in it: "/\x00"`}},
-		{name: "env", patch: p(`"env": ["A", "=B", "C=", "D=E"]`), warns: []string{
-			`process.env[0]: "A" is not of the form NAME=VALUE`, `process.env[1]: "=B" is not of the form NAME=VALUE`}},
+		{name: "env", patch: p(`"env": ["A", "=B", "C=", "D=E"]`), want: []string{
+			`process.env[0]: invalid environment variable: "A" is not of the form NAME=VALUE`,
+			`process.env[1]: invalid environment variable: "=B" is not of the form NAME=VALUE`}},
 		{name: "relative cwd", patch: p(`"cwd": "tmp"`), want: []string{`process.cwd: must be an absolute path, got "tmp"`}},
 		{name: "no cwd", patch: p(`"cwd": ""`), want: []string{"process.cwd: must be set, to an absolute path"}},
 		{name: "unknown capabilities are no error", patch: p(`"capabilities": {"bounding": ["CAP_FLY"]}`)},
