@@ -3,6 +3,7 @@ package libcontainer
 // container.go: a container that is recorded on disk, its status, and its end.
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os/user"
@@ -310,13 +311,13 @@ func (c *container) runHooks(kind string, list []plan.Hook, status string, pid i
 	if err != nil {
 		return err
 	}
-	return c.rt.runHooks(kind, list, c.rec.Bundle, st, c.rec.Annotations)
+	return c.rt.runHooks(context.Background(), kind, list, c.rec.Bundle, st, c.rec.Annotations)
 }
 
 // runHooks runs hooks as children of the process. What rt's own caller has left
 // open on exec must not reach them; a program that embeds rt opens its files
 // close-on-exec, as Go does.
-func (r *Runtime) runHooks(kind string, list []plan.Hook, dir string, state []byte, annotations map[string]string) error {
+func (r *Runtime) runHooks(ctx context.Context, kind string, list []plan.Hook, dir string, state []byte, annotations map[string]string) error {
 	if r.opts.Standalone && len(list) > 0 {
 		if err := sys.CloseFrom(3); err != nil {
 			return fault.New(kind+" hooks", "", "close_range", err)
@@ -327,7 +328,7 @@ func (r *Runtime) runHooks(kind string, list []plan.Hook, dir string, state []by
 		return err
 	}
 	defer closeHookOutput(out)
-	return hook.Run(kind, list, dir, state, out)
+	return hook.Run(ctx, kind, list, dir, state, out)
 }
 
 // report waits for the answer to a start: the end of the connection is

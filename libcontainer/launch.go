@@ -370,11 +370,17 @@ func (l *launch) runtimeHooks() error {
 		return err
 	}
 	h := l.spec.Hooks
+	ctx := l.ctx
+	if l.opts.Interruptible != nil {
+		var stop context.CancelFunc
+		ctx, stop = l.opts.Interruptible(ctx)
+		defer stop()
+	}
 	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
-	if err := l.rt.runHooks("prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, l.spec.Annotations); err != nil {
+	if err := l.rt.runHooks(ctx, "prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err
 	}
-	if err := l.rt.runHooks("createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, l.spec.Annotations); err != nil {
+	if err := l.rt.runHooks(ctx, "createRuntime", planner.Hooks(h.CreateRuntime), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err
 	}
 	return l.park()

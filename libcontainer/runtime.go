@@ -3,6 +3,7 @@ package libcontainer
 // runtime.go: the handle of the library and the options of its calls.
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -99,6 +100,10 @@ type CreateOptions struct {
 	// PreserveFds more fds of the calling process, from 3 on, reach the
 	// container's under the same numbers.
 	PreserveFds int
+	// Interruptible makes of a context one that also ends when the caller is
+	// interrupted, as signal.NotifyContext does. It is asked while prestart and
+	// createRuntime hooks run, which take the longest.
+	Interruptible func(context.Context) (context.Context, context.CancelFunc)
 
 	// The rest is for Run.
 

@@ -3,6 +3,10 @@ package cli
 // create.go: rt create, and the flags that create and run share.
 
 import (
+	"context"
+	"os/signal"
+	"syscall"
+
 	"github.com/urfave/cli/v2"
 
 	"rt/libcontainer"
@@ -25,9 +29,16 @@ process.args in config.json names.`,
 				return err
 			}
 			o := createOptions(c)
+			o.Interruptible = interruptible
 			return about("create", o.ID, a.rt.Create(c.Context, o))
 		},
 	}
+}
+
+// interruptible: by the signals that end a program. A container that is half
+// made is undone then.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // createFlags are the flags of create and run.

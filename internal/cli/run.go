@@ -36,6 +36,8 @@ exit status (128+n when signal n ended it) and deletes the container.`,
 					return about("run", o.ID, err)
 				}
 				o.Attach, o.Relay = attach, relay
+			} else {
+				o.Interruptible = interruptible
 			}
 			status, err := a.rt.Run(c.Context, o)
 			if e, ok := asExec(err); ok {

@@ -29,10 +29,10 @@ type Output struct{ Stdout, Stderr *os.File }
 
 // Run runs every hook of the list in order, until one fails. kind is the
 // spec's name of the list, dir the working directory ("" is the caller's). The
-// environment is only what the hook names.
-func Run(kind string, hooks []plan.Hook, dir string, state []byte, out Output) error {
+// environment is only what the hook names. When ctx ends the hook is killed.
+func Run(ctx context.Context, kind string, hooks []plan.Hook, dir string, state []byte, out Output) error {
 	for i, h := range hooks {
-		if err := run(h, dir, state, out); err != nil {
+		if err := run(ctx, h, dir, state, out); err != nil {
 			err.Step = fmt.Sprintf("error running %s hook #%d", kind, i)
 			return err
 		}
@@ -40,8 +40,8 @@ func Run(kind string, hooks []plan.Hook, dir string, state []byte, out Output) e
 	return nil
 }
 
-func run(h plan.Hook, dir string, state []byte, out Output) *fault.Error {
-	ctx, cancel := context.Background(), func() {}
+func run(caller context.Context, h plan.Hook, dir string, state []byte, out Output) *fault.Error {
+	ctx, cancel := caller, func() {}
 	if h.Timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(h.Timeout)*time.Second)
 	}
@@ -73,6 +73,8 @@ func run(h plan.Hook, dir string, state []byte, out Output) *fault.Error {
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
+	case caller.Err() != nil:
+		err = fmt.Errorf("killed: %w%s", context.Cause(caller), output.quote())
 	case ctx.Err() != nil:
 		err = fmt.Errorf("no end after its timeout of %d s, killed%s", h.Timeout, output.quote())
 	case isBrokenPipe(err):

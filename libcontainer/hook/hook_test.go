@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ func TestRunGivesStateAndOnlyTheNamedEnvironment(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	h := sh(`read line; echo "$line $A ${LEAK-unset}" > out`)
 	h.Env = []string{"A=b"}
-	if err := Run("prestart", []plan.Hook{h}, dir, []byte("{}\n"), Output{}); err != nil {
+	if err := Run(context.Background(), "prestart", []plan.Hook{h}, dir, []byte("{}\n"), Output{}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(out)
@@ -48,7 +49,7 @@ func TestRunErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			begin := time.Now()
-			err := Run("poststart", test.hooks, "", []byte("{}"), Output{})
+			err := Run(context.Background(), "poststart", test.hooks, "", []byte("{}"), Output{})
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
@@ -63,7 +64,7 @@ func TestTimeoutKillsGrandchildren(t *testing.T) {
 	dir := t.TempDir()
 	h := sh("sleep 61 & echo $! > pid; wait")
 	h.Timeout = 1
-	if err := Run("prestart", []plan.Hook{h}, dir, nil, Output{}); err == nil {
+	if err := Run(context.Background(), "prestart", []plan.Hook{h}, dir, nil, Output{}); err == nil {
 		t.Fatal("no error")
 	}
 	pid, err := os.ReadFile(filepath.Join(dir, "pid"))
@@ -83,7 +84,7 @@ func TestTimeoutKillsGrandchildren(t *testing.T) {
 
 func TestRunAcceptsAHookThatDoesNotRead(t *testing.T) {
 	state := []byte(strings.Repeat("x", 1<<20))
-	if err := Run("prestart", []plan.Hook{sh("exec <&-; exit 0")}, "", state, Output{}); err != nil {
+	if err := Run(context.Background(), "prestart", []plan.Hook{sh("exec <&-; exit 0")}, "", state, Output{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -98,7 +99,7 @@ func TestRunOutput(t *testing.T) {
 		return f
 	}
 	out := Output{Stdout: open("out"), Stderr: open("err")}
-	if err := Run("prestart", []plan.Hook{sh("echo a; echo b >&2"), sh("echo c")}, "", nil, out); err != nil {
+	if err := Run(context.Background(), "prestart", []plan.Hook{sh("echo a; echo b >&2"), sh("echo c")}, "", nil, out); err != nil {
 		t.Fatal(err)
 	}
 	for file, want := range map[*os.File]string{out.Stdout: "a\nc\n", out.Stderr: "b\n"} {
@@ -106,7 +107,7 @@ func TestRunOutput(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", file.Name(), got, err, want)
 		}
 	}
-	err := Run("prestart", []plan.Hook{sh("echo why >&2; exit 1")}, "", nil, Output{Stdout: out.Stdout})
+	err := Run(context.Background(), "prestart", []plan.Hook{sh("echo why >&2; exit 1")}, "", nil, Output{Stdout: out.Stdout})
 	if err == nil || !strings.HasSuffix(err.Error(), "exit status 1: why") {
 		t.Errorf("stderr without a file is lost: %v", err)
 	}

@@ -7,6 +7,7 @@
 package initstage
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -192,7 +193,7 @@ func (s *stage) createContainerHooks() error {
 		// The container's root, where it lies at this moment.
 		dir = "/proc/self/fd/" + strconv.Itoa(s.root.Fd())
 	}
-	return hook.Run("createContainer", s.plan.CreateContainer, dir, s.plan.CreateState, s.hookOutput())
+	return hook.Run(context.Background(), "createContainer", s.plan.CreateContainer, dir, s.plan.CreateState, s.hookOutput())
 }
 
 func (s *stage) pivot() error {
@@ -298,5 +299,5 @@ func (s *stage) startContainerHooks() error {
 			h.Env = s.plan.Process.Env
 		}
 	}
-	return hook.Run("startContainer", s.plan.StartContainer, "", s.plan.StartState, s.hookOutput())
+	return hook.Run(context.Background(), "startContainer", s.plan.StartContainer, "", s.plan.StartState, s.hookOutput())
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -261,5 +262,32 @@ func TestStartContainerHooksAreFiltered(t *testing.T) {
 				t.Fatalf("%s, noNewPrivileges %v: %v", name, noNewPrivileges, r)
 			}
 		}
+	}
+}
+
+// TestInterruptedCreate: what is half made when somebody wants an end is undone,
+// and the hook does not stay.
+func TestInterruptedCreate(t *testing.T) {
+	for _, args := range [][]string{{"create"}, {"run", "--detach"}} {
+		c := harness.New(t, sh("exec sleep 1000"))
+		c.Runtime.Only(t, "goes on")
+		began := c.Host("began")
+		c.Spec.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $$ > " + began + "; exec sleep 1000"}}}}
+		c.Save()
+		cmd := c.Command(append(args, "--bundle", c.Dir, c.ID)...)
+		wait := harness.Start(t, cmd)
+		awaitFile(t, began)
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		wait().WantExit(t, 1).WantFailure(t, "prestart hook", "terminated")
+		pid, err := os.ReadFile(began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat("/proc/" + strings.TrimSpace(string(pid))); err == nil {
+			t.Error("the hook is still there")
+		}
+		c.CheckGone()
 	}
 }
