@@ -79,37 +79,30 @@ func walk(dir string, f func(dir string) error) error {
 	if err != nil && err != unix.ENOENT && err != unix.ENODEV {
 		return err
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	above, done, err := shorten(dir)
-	if err != nil {
-		return ignoreGone(err)
-	}
-	defer done()
-	for _, name := range names {
-		if err := walk(above+"/"+name, f); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachBelow(dir, names, func(sub string) error { return walk(sub, f) })
 }
 
 // longPath leaves room in PATH_MAX for a name and a file's below it.
 const longPath = 3500
 
-// shorten returns a path of a directory that names below it can be added to,
-// until done is called: a container that makes cgroups can nest them deeper than
-// the paths that a system call takes.
-func shorten(dir string) (short string, done func(), err error) {
-	if len(dir) < longPath {
-		return dir, func() {}, nil
+// eachBelow calls f for these sub-cgroups of dir. A container that makes cgroups can
+// nest them deeper than the paths that a system call takes, so a long one is
+// made short.
+func eachBelow(dir string, names []string, f func(sub string) error) error {
+	if len(names) > 0 && len(dir) >= longPath {
+		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return ignoreGone(err)
+		}
+		defer unix.Close(fd)
+		dir = "/proc/self/fd/" + strconv.Itoa(fd)
 	}
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", nil, err
+	for _, name := range names {
+		if err := f(dir + "/" + name); err != nil {
+			return err
+		}
 	}
-	return "/proc/self/fd/" + strconv.Itoa(fd), func() { unix.Close(fd) }, nil
+	return nil
 }
 
 // appendOwners adds the processes of a threaded cgroup's threads. One that is

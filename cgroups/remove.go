@@ -59,7 +59,7 @@ func removeTree(dir string, end time.Time) error {
 			return fault.New(step, dir, "rmdir", err)
 		}
 		names, _ := subdirs(dir)
-		if err := removeBelow(dir, names, end); err != nil {
+		if err := eachBelow(dir, names, func(sub string) error { return removeTree(sub, end) }); err != nil {
 			return err
 		}
 		pids, listErr := procs(dir)
@@ -77,23 +77,6 @@ func removeTree(dir string, end time.Time) error {
 			pause = min(2*pause, 50*time.Millisecond)
 		}
 	}
-}
-
-func removeBelow(dir string, names []string, end time.Time) error {
-	if len(names) == 0 {
-		return nil
-	}
-	above, done, err := shorten(dir)
-	if err != nil {
-		return ignoreGone(err)
-	}
-	defer done()
-	for _, name := range names {
-		if err := removeTree(above+"/"+name, end); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func stillBusy(dir string, pids []int, err error) error {
