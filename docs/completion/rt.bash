@@ -111,6 +111,29 @@ _rt() {
 	help) flags= words=$commands ;;
 	*) return ;;
 	esac
+	# How many arguments stand before the cursor: options and their values are none.
+	local n=0 j
+	for ((j = i + 1; j < COMP_CWORD; j++)); do
+		case ${COMP_WORDS[j]} in
+		--additional-gids | --apparmor | --cap | --cgroup | --console-socket | --cwd | --env | --pid-file | --pidfd-socket | --preserve-fds | --process | --process-label | --user | -[gcepu] | --signal | -s | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema | --resources | -r | --format | -f | --regex)
+			[[ ${COMP_WORDS[j + 1]} == = ]] && ((j++))
+			((j++))
+			;;
+		-*) ;;
+		*) ((n++)) ;;
+		esac
+	done
+	if ((n > 0)); then
+		case $command in
+		exec | ps) # another program's
+			COMPREPLY=($(compgen -f -- "$cur"))
+			compopt -o filenames 2>/dev/null
+			return
+			;;
+		kill) words="$(compgen -A signal | sed -n 's/^SIG//p') $(_rt_ids "${root[@]}")" ;;
+		events | update | pause | resume | start | state) words= ;;
+		esac
+	fi
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$flags" -- "$cur"))
 		return

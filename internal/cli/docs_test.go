@@ -154,6 +154,39 @@ func TestBashCompletion(t *testing.T) {
 	})
 }
 
+// TestBashCompletionOfArguments: containers where one is wanted, and behind the
+// container what belongs there.
+func TestBashCompletionOfArguments(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash is missing")
+	}
+	const ids = "web1\nweb2\n"
+	for words, want := range map[string]string{
+		"exec ":             ids,
+		"exec --user 0 ":    ids,
+		"exec --user = 0 ":  ids,
+		"exec -t web1 --us": "",
+		"kill ":             ids,
+		"kill web1 KIL":     "KILL\n",
+		"kill -s TERM ":     ids,
+		"state web1 ":       "",
+		"delete web1 ":      ids,
+		"update -r f ":      ids,
+	} {
+		cmd := exec.Command(bash, append([]string{"--norc", "-c", `
+			source "$0" || exit
+			_rt_ids() { echo web1 web2; }
+			COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+			_rt
+			[ ${#COMPREPLY[@]} = 0 ] || printf '%s\n' "${COMPREPLY[@]}"`, filepath.Join(docs, "completion/rt.bash"), "rt"}, strings.Split(words, " ")...)...)
+		out, err := cmd.CombinedOutput()
+		if err != nil || string(out) != want {
+			t.Errorf("%q: %q, %v, want %q", words, out, err, want)
+		}
+	}
+}
+
 func TestFishCompletion(t *testing.T) {
 	fish, err := exec.LookPath("fish")
 	if err != nil {
