@@ -257,6 +257,8 @@ func firstInvalid(data []byte) int {
 	return len(data) - 1
 }
 
+func startsValue(b byte) bool { return strings.IndexByte(`"{[-0123456789tfn`, b) >= 0 }
+
 func syntaxError(data []byte, name string, syntax *json.SyntaxError) error {
 	// Offset counts the bytes read, the offending one included.
 	offset := max(0, min(int(syntax.Offset)-1, len(data)-1))
@@ -272,6 +274,8 @@ func syntaxError(data []byte, name string, syntax *json.SyntaxError) error {
 		e.Hint = "JSON has no comments"
 	} else if before := bytes.TrimRight(data[:offset], " \t\r\n"); strings.Contains(msg, "looking for beginning of") && bytes.HasSuffix(before, []byte(",")) {
 		e.Hint = "no comma may stand after the last element"
+	} else if _, behind, ok := strings.Cut(msg, " after "); ok && (behind == "object key:value pair" || behind == "array element") && startsValue(data[min(offset, len(data)-1)]) {
+		e.Hint = "a comma is missing before it"
 	}
 	return e
 }

@@ -30,29 +30,34 @@ func TestDecodeRefuses(t *testing.T) {
 		{name: "deep and open", data: strings.Repeat(`{"a":`, 200), want: "config: c:1:501: nested more than 100 levels deep"},
 		{name: "cut off", data: "{\n \"process\": {\"args\": [\"a\", ", want: "config: c:2:28: process.args[1]: the file ends in the middle: is it cut off?"},
 		{name: "cut in a string", data: `{"linux": {"sysctl": {"net.ip": "x`, want: `config: c:1:35: linux.sysctl["net.ip"]: the file ends in the middle: is it cut off?`},
-		{name: "no comma", data: "{\"hostname\": \"a\"\n\"root\": {}}", want: `config: c:2:1: hostname: invalid character '"' after object key:value pair`},
+		{name: "no comma", data: "{\"hostname\": \"a\"\n\"root\": {}}", want: `config: c:2:1: hostname: invalid character '"' after object key:value pair`,
+			hint: "a comma is missing before it"},
 		{name: "trailing comma", data: `{"process": {"args": ["a",]}}`, want: "config: c:1:27: process.args[1]: invalid character ']' looking for beginning of value",
 			hint: "no comma may stand after the last element"},
 		{name: "trailing comma in an object", data: `{"root": {"path": "a", }}`, want: "config: c:1:24: root: invalid character '}' looking for beginning of object key string",
 			hint: "no comma may stand after the last element"},
 		{name: "comment", data: "{ // x\n}", want: "config: c:1:3: invalid character '/' looking for beginning of object key string", hint: "JSON has no comments"},
+		{name: "no comma in an array", data: `{"process": {"args": ["a" "b"]}}`, want: `config: c:1:27: process.args[0]: invalid character '"' after array element`,
+			hint: "a comma is missing before it"},
+		{name: "unit", data: `{"linux": {"resources": {"memory": {"limit": "512M"}}}}`,
+			want: `config: c: invalid configuration: linux.resources.memory.limit: want a number -9223372036854775808..9223372036854775807, got string "512M" (numbers have no units; sizes are in bytes)`},
 		{name: "trailing data", data: "{}\n{}", want: "config: c:2:1: invalid character '{' after the end of the configuration"},
 		{name: "types", data: `{"ociVersion": 1, "process": {"user": {"uid": "0", "gid": -1, "umask": 1.5}, "terminal": "yes", "args": "sh",
 			"rlimits": [{"type": "RLIMIT_CPU", "hard": "1"}], "oomScoreAdj": {}}, "mounts": {}, "annotations": {"a.b": 1}, "unknown": [{"a": 1}, "x", 2, true, null],
 			"linux": {"RESOURCES": {"blockIO": {"weight": 65536, "weightDevice": [{"major": "8"}]}, "devices": [null, {"allow": 1}]}}}`,
 			want: `config: c: invalid configuration: 13 errors
   ociVersion: want a string, got 1
-  process.user.uid: want a number 0..4294967295, got string "0"
+  process.user.uid: want a number 0..4294967295, got string "0" (numbers stand without quotes)
   process.user.gid: want a number 0..4294967295, got -1
   process.user.umask: want a number 0..4294967295, got 1.5
   process.terminal: want true or false, got string "yes"
   process.args: want an array, got string "sh"
-  process.rlimits[0].hard: want a number 0..18446744073709551615, got string "1"
+  process.rlimits[0].hard: want a number 0..18446744073709551615, got string "1" (numbers stand without quotes)
   process.oomScoreAdj: want a number -9223372036854775808..9223372036854775807, got an object
   mounts: want an array, got an object
   annotations["a.b"]: want a string, got 1
   linux.resources.blockIO.weight: want a number 0..65535, got 65536
-  linux.resources.blockIO.weightDevice[0].major: want a number -9223372036854775808..9223372036854775807, got string "8"
+  linux.resources.blockIO.weightDevice[0].major: want a number -9223372036854775808..9223372036854775807, got string "8" (numbers stand without quotes)
   linux.resources.devices[1].allow: want true or false, got 1`},
 	}
 	for _, tt := range tests {

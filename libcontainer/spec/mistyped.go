@@ -52,10 +52,25 @@ func (w *typeWalker) value(t reflect.Type, path []any) {
 	case json.Number:
 		w.number(t, path, token.String())
 	case string:
+		n := len(w.errs)
 		w.expect(t, path, "string "+shorten(token), reflect.String)
+		if len(w.errs) > n && (isInt(t) || isUint(t)) {
+			w.errs[n].Hint = numberHint(token)
+		}
 	case bool:
 		w.expect(t, path, strconv.FormatBool(token), reflect.Bool)
 	}
+}
+
+// numberHint is for a string that stands for a number.
+func numberHint(text string) string {
+	switch rest := strings.TrimLeft(text, "0123456789"); rest {
+	case text:
+		return ""
+	case "":
+		return "numbers stand without quotes"
+	}
+	return "numbers have no units; sizes are in bytes"
 }
 
 // expect returns t when it is one of the kinds; otherwise it notes the error
