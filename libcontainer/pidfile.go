@@ -7,30 +7,33 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
+	"rt/libcontainer/plan"
+	"rt/libcontainer/sys"
 )
 
 // pidFile replaces the file in one step: who sees it, sees a whole pid. What it
 // takes to make it is known beforehand.
 type pidFile struct {
 	path, temp string
-	file       *os.File
+	fd         int // not an os.File, which would start Go's poller
 }
 
 // newPidFile makes the temporary file, always a new one: what somebody may have
 // put in its place is removed, never written to.
 func newPidFile(path string) (*pidFile, error) {
 	p := &pidFile{path: path, temp: filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".new")}
-	open := func() (*os.File, error) {
-		return os.OpenFile(p.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o644)
+	open := func() (int, error) {
+		return sys.OpenFileAt(unix.AT_FDCWD, p.temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, 0o644)
 	}
 	var err error
-	p.file, err = open()
-	if errors.Is(err, os.ErrExist) {
+	p.fd, err = open()
+	if errors.Is(err, unix.EEXIST) {
 		if err = os.Remove(p.temp); err == nil {
-			p.file, err = open()
+			p.fd, err = open()
 		}
 	}
 	if err != nil {
@@ -48,11 +51,9 @@ func (p *pidFile) fail(err error) error {
 }
 
 func (p *pidFile) write(pid int) error {
-	_, err := p.file.WriteString(strconv.Itoa(pid))
-	if cerr := p.file.Close(); err == nil {
-		err = cerr
-	}
-	p.file = nil
+	err := sys.WriteAll(p.fd, []byte(strconv.Itoa(pid)))
+	sys.Close(p.fd)
+	p.fd = plan.None
 	if err == nil {
 		err = os.Rename(p.temp, p.path)
 	}
@@ -65,8 +66,8 @@ func (p *pidFile) write(pid int) error {
 
 // drop gives up what has not been written.
 func (p *pidFile) drop() {
-	if p != nil && p.file != nil {
-		p.file.Close()
+	if p.fd != plan.None {
+		sys.Close(p.fd)
 		_ = os.Remove(p.temp)
 	}
 }
