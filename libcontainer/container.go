@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os/user"
 	"strconv"
 	"time"
@@ -223,6 +224,12 @@ func (c *container) removeCgroup() error {
 			return nil
 		}
 	}
+	if !c.rec.PrivatePids {
+		if other := c.sharer(); other != "" {
+			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays, and whoever of it still lives: container " + other + " is in it")
+			return nil
+		}
+	}
 	err := c.cg.Remove(removeDeadline)
 	if c.rec.Init.Pid == 0 {
 		return nil
@@ -276,10 +283,35 @@ func (c *container) killAll() error {
 	}
 	// Without a recorded init nobody of the container can be in the cgroup;
 	// who is, was there before.
-	if c.cg == nil || c.rec.Init.Pid == 0 || c.rec.PrivatePids {
+	if c.cg == nil || c.rec.Init.Pid == 0 || c.rec.PrivatePids || c.sharer() != "" {
 		return nil
 	}
 	return c.cg.Kill(unix.SIGKILL)
+}
+
+// sharer is the id of another container that lives in the same cgroup, or "".
+// Without a pid namespace the processes there do not tell whose they are.
+func (c *container) sharer() string {
+	store, err := state.Open(c.rt.opts.Root, false)
+	if err != nil {
+		return ""
+	}
+	defer store.Close()
+	ids, err := store.List()
+	if err != nil {
+		return ""
+	}
+	paths := c.cg.Record().Paths
+	for _, id := range ids {
+		if id == c.rec.ID {
+			continue
+		}
+		other, err := c.rt.readFrom(store, id)
+		if err == nil && other.cg != nil && other.rec.Init.Alive() && maps.Equal(paths, other.cg.Record().Paths) {
+			return id
+		}
+	}
+	return ""
 }
 
 // thaw lets processes die that were killed: v1's freezer holds them, also in

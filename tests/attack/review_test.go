@@ -248,10 +248,17 @@ func TestHunter(t *testing.T) {
 // TestSharedCgroup: a container comes into the cgroup of one that has stopped;
 // deleting the stopped one leaves it alone.
 func TestSharedCgroup(t *testing.T) {
-	for _, flags := range [][]string{nil, {"--force"}} {
+	for _, flags := range [][]string{nil, {"--force"}, {"pids of the host"}, {"pids of the host", "--force"}} {
 		t.Run(fmt.Sprint("delete", flags), func(t *testing.T) {
-			a, b := harness.New(t, sh("sleep 100")), harness.New(t, sh("sleep 100"))
-			b.Spec.Linux.CgroupsPath = a.Spec.Linux.CgroupsPath
+			a, b := harness.New(t, sh("exec sleep 100")), harness.New(t, sh("exec sleep 100"))
+			b.Spec.Linux.CgroupsPath, b.State = a.Spec.Linux.CgroupsPath, a.State
+			flags := flags
+			if len(flags) > 0 && flags[0] == "pids of the host" {
+				flags = flags[1:]
+				for _, c := range []*harness.Container{a, b} {
+					c.Spec.Linux.Namespaces = slices.DeleteFunc(c.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.PIDNamespace })
+				}
+			}
 			t.Cleanup(func() { // before the look for what was left behind
 				a.Do("delete", "--force", a.ID)
 				b.Do("delete", "--force", b.ID)
