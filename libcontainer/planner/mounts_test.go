@@ -170,6 +170,8 @@ func TestRootfsRefuses(t *testing.T) {
 			"mounts: mounts[7].options: idmap needs uidMappings and gidMappings, or a user namespace to take them from"},
 		"a mistyped option of a bind": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind", "mode=777", "RO"} },
 			`mounts: mounts[7].options[2]: "RO" is no option of a bind mount`},
+		"crun's mapping": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind", "size=1k", "idmap=uids=0-1-10"} },
+			`mounts: mounts[7].options[2]: "idmap=uids=0-1-10" is no option of a bind mount`},
 		"two options in one of a bind": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind,ro"} },
 			`mounts: mounts[7].options[0]: "rbind,ro" is no option of a bind mount`},
 		"half a mapping": {func(s *specs.Spec) { s.Mounts[7].UIDMappings = ids },

@@ -214,21 +214,23 @@ func findOption(name string) (int, bool) {
 	})
 }
 
-// strayOfBind is the index of the first option that says nothing to a bind
-// mount, which has no file system of its own to hand it to; else -1. Dropped, a
+// strayOfBind is the index of the first word that says nothing to a bind mount,
+// which has no file system of its own to hand it to; else -1. Dropped, a
 // mistyped "ro" would leave the mount writable.
 func strayOfBind(options []string) int {
 	return slices.IndexFunc(options, func(name string) bool {
 		_, known := findOption(name)
-		return !known && !isMountTools(name) && !isClients(name)
+		return !known && !isMountTools(name) && !isIdle(name)
 	})
 }
 
-// isClients names what clients leave in the options of a bind mount although
-// it was for themselves: older Podman what was said of a volume, older
-// Singularity the mode of a directory that it has made.
-func isClients(name string) bool {
-	return name == "copy" || name == "nocopy" || strings.HasPrefix(name, "volume-opt=") || strings.HasPrefix(name, "mode=")
+// isIdle names what a bind mount may have in its options without meaning anything
+// there, as mount(2) sees it: values for a file system, which clients leave as
+// well as the OCI's validator, and what older Podman says of a volume. crun's
+// "idmap=" means something, and rt takes the mappings of the configuration.
+func isIdle(name string) bool {
+	key, _, value := strings.Cut(name, "=")
+	return name == "copy" || name == "nocopy" || value && key != "idmap" && key != "ridmap"
 }
 
 func (p *parsed) apply(o mountOption) {

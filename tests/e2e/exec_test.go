@@ -141,7 +141,7 @@ func TestExecErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := c.Do(test.args...).WantFailure(t, test.texts...)
 			want := 255
-			if name == "unknown flag" {
+			if name == "unknown flag" || name == "no container" {
 				want = 1
 			}
 			if r.Code != want {
