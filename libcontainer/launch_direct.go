@@ -65,7 +65,7 @@ func (l *launch) spawnDirect(exe, theirs int) error {
 	merr := l.meanwhile(birth{conn: l.conn.Fd, Spawn: nsenter.Spawn{
 		Exe: exe, Sock: theirs, Target: 3 + l.opts.PreserveFds, CgroupFd: plan.None, Nofile: true,
 		Stdio: stdio(l.opts.Stdin, l.opts.Stdout, l.opts.Stderr),
-		Procs: planner.Procs(l.spec), Hide: l.ns.Visible(),
+		Procs: planner.Procs(l.spec), Hide: l.ns.Visible(), SmallPages: l.rt.opts.Standalone,
 	}})
 	if merr != nil {
 		l.endOutside() // before or behind its birth

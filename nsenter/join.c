@@ -809,7 +809,9 @@ __attribute__((constructor)) static void join(int argc, char **args)
 		return;
 	}
 	sock = atoi(env);
-	if (env[strlen(env) - 1] == RT_JOIN_HIDE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+	if (strchr(env, RT_JOIN_HIDE) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		fail(-1, errno, 0);
+	if (strchr(env, RT_JOIN_SMALL) && prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) != 0)
 		fail(-1, errno, 0);
 	/* What who started us has left open on exec is not ours, nor the program's. */
 	if (syscall(SYS_close_range, (unsigned)sock + 1, ~0u, 0) != 0)

@@ -13,8 +13,9 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-#define RT_JOIN_ENV "_RT_JOIN_FD" /* decimal fd of the socket; RT_JOIN_HIDE behind it */
+#define RT_JOIN_ENV "_RT_JOIN_FD" /* decimal fd of the socket; behind it the letters: */
 #define RT_JOIN_HIDE 'h'           /* do not be inspected, from the first instruction on */
+#define RT_JOIN_SMALL 's'          /* it has no huge pages; the program may have */
 #define RT_JOIN_MAGIC 0x72740002u
 #define RT_JOIN_MAX_FDS 4
 #define RT_JOIN_MAX_BYTES (64u << 20)

@@ -42,6 +42,9 @@ type Spawn struct {
 	// Nofile gives it the limit on open files that the caller was started with,
 	// where Go has raised it.
 	Nofile bool
+	// SmallPages keeps huge pages from it, which its program may have. What else
+	// this process executes meanwhile would not get them either.
+	SmallPages bool
 	// Born, if not nil, becomes the pidfd as soon as there is a process, and -1
 	// where it could not begin: Start waits for its execve, and somebody in its
 	// pid namespace can stop it before that.
@@ -67,6 +70,9 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	}
 	if s.Nofile {
 		c.files = 1
+	}
+	if s.SmallPages {
+		c.small = 1
 	}
 	if len(s.Doors) > 0 {
 		doors := make([]C.int, len(s.Doors)+1)

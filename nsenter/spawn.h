@@ -19,6 +19,8 @@ struct rt_spawn {
 	int procs;    /* this many new file systems of type proc, for fsconfig, are
 		       * sent over sock, with one byte, before the program begins */
 	int hide;     /* others are in the pid namespace: it is not to be inspected */
+	int small;    /* it has no huge pages while it waits. Others of this process's
+		       * children must not be executed meanwhile */
 	int files;    /* the limit on open files is that which we were started with */
 	unsigned long slack; /* of timers, in ns; 0: as the caller's */
 };

@@ -54,6 +54,35 @@ func TestTimerSlack(t *testing.T) {
 	}
 }
 
+// TestHugePages: init forgoes huge pages, and the program has them as rt's caller
+// has.
+func TestHugePages(t *testing.T) {
+	for _, disabled := range []uintptr{0, 1} {
+		if err := unix.Prctl(unix.PR_SET_THP_DISABLE, disabled, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprint("THP_enabled:\t", 1-disabled, "\n")
+		c := harness.New(t, sh("grep THP_enabled /proc/self/status; exec sleep 1000"))
+		c.Save()
+		out, err := os.Create(c.Host("out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer out.Close()
+		cmd := c.Command("run", "--detach", "--bundle", c.Dir, c.ID)
+		cmd.Stdout = out
+		harness.Exec(t, cmd).WantExit(t, 0)
+		c.OK("exec", c.ID, "grep", "THP_enabled", "/proc/self/status").WantOutput(t, want)
+		c.OK("exec", c.ID, "grep", "THP_enabled", "/proc/1/status").WantOutput(t, want)
+		if got := read(t, c.Host("out")); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_THP_DISABLE, 0, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // setSlack gives the calling thread a timer slack until the function that it
 // returns is called; no other goroutine gets the thread meanwhile.
 func setSlack(t *testing.T, slack uintptr) func() {
