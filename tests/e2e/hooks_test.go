@@ -272,7 +272,7 @@ func TestInterruptedCreate(t *testing.T) {
 		c := harness.New(t, sh("exec sleep 1000"))
 		c.Runtime.Only(t, "goes on")
 		began := c.Host("began")
-		c.Spec.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $$ > " + began + "; exec sleep 1000"}}}}
+		c.Spec.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $$ > " + began + ".new; mv " + began + ".new " + began + "; exec sleep 1000"}}}}
 		c.Save()
 		cmd := c.Command(append(args, "--bundle", c.Dir, c.ID)...)
 		wait := harness.Start(t, cmd)
