@@ -38,7 +38,7 @@ func checklist(t *testing.T, s *server) {
 		checks []check
 	}{
 		{"pods", pods()}, {"namespaces", namespaces()}, {"containers", containers()}, {"exec", execs()},
-		{"limits", limits()}, {"mounts", mounts()}, {"security", security()},
+		{"limits", limits()}, {"mounts", mounts()}, {"security", security()}, {"crictl", crictls()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.checks {
