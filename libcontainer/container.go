@@ -192,10 +192,11 @@ func ownerName(uid int) string {
 // record to try again with. Then the poststop hooks run; their failures are
 // warnings (runtime-spec runtime.md, "Lifecycle", step 13).
 func (c *container) destroy() error {
-	if err := c.killAll(); err != nil {
+	sharer, err := c.killAll()
+	if err != nil {
 		return err
 	}
-	if err := c.removeCgroup(); err != nil {
+	if err := c.removeCgroup(sharer); err != nil {
 		return err
 	}
 	if err := c.removeRdt(); err != nil {
@@ -213,8 +214,9 @@ func (c *container) destroy() error {
 
 // removeCgroup removes what is left of the cgroup. A container with a pid
 // namespace of its own has no process when its init is dead: whoever is still
-// there is another container that was given the same cgroup, and keeps it.
-func (c *container) removeCgroup() error {
+// there is another container that was given the same cgroup, and keeps it; so
+// does sharer, if there is one.
+func (c *container) removeCgroup(sharer string) error {
 	if c.cg == nil {
 		return nil
 	}
@@ -224,11 +226,9 @@ func (c *container) removeCgroup() error {
 			return nil
 		}
 	}
-	if !c.rec.PrivatePids {
-		if other := c.sharer(); other != "" {
-			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays, and whoever of it still lives: container " + other + " is in it")
-			return nil
-		}
+	if sharer != "" {
+		c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays, and whoever of it still lives: container " + sharer + " is in it")
+		return nil
 	}
 	err := c.cg.Remove(removeDeadline)
 	if c.rec.Init.Pid == 0 {
@@ -274,25 +274,33 @@ func (c *container) cleanUp() {
 }
 
 // killAll ends init and with it its pid namespace. Without one of its own the
-// other processes outlive init: then every process of the cgroup is killed.
-func (c *container) killAll() error {
+// other processes outlive init: then every process of the cgroup is killed,
+// unless another container, sharer, is in it.
+func (c *container) killAll() (sharer string, err error) {
 	if c.rec.Init.Alive() {
 		if err := killProcess(c.rec.Init, c.thaw); err != nil {
-			return err
+			return "", err
 		}
+	}
+	if c.cg == nil || c.rec.PrivatePids {
+		return "", nil
 	}
 	// Without a recorded init nobody of the container can be in the cgroup;
 	// who is, was there before.
-	if c.cg == nil || c.rec.Init.Pid == 0 || c.rec.PrivatePids || c.sharer() != "" {
-		return nil
+	if sharer = c.sharer(); sharer != "" || c.rec.Init.Pid == 0 {
+		return sharer, nil
 	}
-	return c.cg.Kill(unix.SIGKILL)
+	return "", c.cg.Kill(unix.SIGKILL)
 }
 
 // sharer is the id of another container that lives in the same cgroup, or "".
-// Without a pid namespace the processes there do not tell whose they are.
+// Without a pid namespace the processes there do not tell whose they are, so
+// all records are read; not where there are no processes.
 func (c *container) sharer() string {
-	store, err := state.Open(c.rt.opts.Root, false)
+	if members, err := c.cg.Procs(); err == nil && len(members) == 0 {
+		return ""
+	}
+	store, err := c.rt.store(c.rec.ID)
 	if err != nil {
 		return ""
 	}
