@@ -90,7 +90,7 @@ const longPath = 3500
 // made short.
 func eachBelow(dir string, names []string, f func(sub string) error) error {
 	if len(names) > 0 && len(dir) >= longPath {
-		fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := open(dir, unix.O_PATH|unix.O_DIRECTORY)
 		if err != nil {
 			return ignoreGone(err)
 		}

@@ -321,13 +321,13 @@ func (x *execution) start() error {
 		defer given()
 	}
 	// What can be wrong with these is told before the program has begun.
-	receiver := plan.None
+	var receiver receiver
 	if path := x.opts.PidfdSocket; path != "" {
 		var err error
-		if receiver, err = sys.Connect(path); err != nil {
-			return noReceiver("--pidfd-socket", path, err)
+		if receiver, err = connectReceiver("--pidfd-socket", path); err != nil {
+			return err
 		}
-		defer sys.Close(receiver)
+		defer receiver.close()
 	}
 	var pidFile *pidFile
 	if x.opts.PidFile != "" {
@@ -347,9 +347,9 @@ func (x *execution) start() error {
 		return err
 	}
 	x.rt.log.Debug("process started", "id", x.opts.ID, "pid", x.born.pid)
-	if receiver != plan.None {
-		if err := sys.SendAll(receiver, []byte("pidfd"), []int{x.born.pidfd}); err != nil {
-			return noReceiver("--pidfd-socket", x.opts.PidfdSocket, err)
+	if x.opts.PidfdSocket != "" {
+		if err := receiver.send(x.born.pidfd); err != nil {
+			return err
 		}
 	}
 	if pidFile != nil {

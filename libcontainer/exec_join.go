@@ -229,17 +229,15 @@ const homeTime = 5 * time.Second
 func (x *execution) setHome(root int) {
 	home := "/"
 	if fd, err := sys.DupCloexec(root); err == nil {
-		found := make(chan string, 1)
-		go func() {
+		uid, found := x.process.UID, ""
+		inTime := sys.Within(homeTime, func() {
 			defer sys.Close(fd)
-			found <- program.Root(fd).Home(x.process.UID)
-		}()
-		timer := time.NewTimer(homeTime)
-		defer timer.Stop()
-		select {
-		case home = <-found:
-		case <-timer.C:
-			x.rt.warn([]string{fmt.Sprintf("HOME is %s: the container's /etc/passwd does not answer in %v", home, homeTime)})
+			found = program.Root(fd).Home(uid)
+		})
+		if inTime {
+			home = found
+		} else {
+			x.rt.log.Warn(fmt.Sprintf("HOME is %s: the container's /etc/passwd does not answer in %v", home, homeTime))
 		}
 	}
 	x.process.Env = append(x.process.Env, "HOME="+home)

@@ -103,12 +103,11 @@ func (l *live) enter() (err error) {
 	if l.ns, _, err = sys.OpenNamespace(proc + "/ns/mnt"); err != nil {
 		return fail("ns/mnt", err)
 	}
-	own, _, err := sys.OpenNamespace("/proc/self/ns/mnt")
+	own, err := sys.NamespaceAt("/proc/self/ns/mnt")
 	if err != nil {
-		return fault.New("mounts", "/proc/self/ns/mnt", "open", err)
+		return fault.New("mounts", "/proc/self/ns/mnt", "stat", err)
 	}
-	defer sys.Close(own)
-	if same, err := sys.SameNamespace(own, l.ns); err != nil || same {
+	if ns, err := sys.NamespaceOf(l.ns); err != nil || ns == own {
 		if err == nil {
 			err = errors.New("the container is in the caller's mount namespace: mounts would be the host's")
 		}

@@ -224,15 +224,21 @@ func forward(signals <-chan os.Signal, pidfd int, done <-chan struct{}) {
 
 // handOut gives the caller what it asked for of the created container.
 func (l *launch) handOut() error {
-	receiver := spec.PidfdReceiver(l.spec.Annotations)
+	byAnnotation := spec.PidfdReceiver(l.spec.Annotations)
 	for _, to := range []struct{ option, path string }{
-		{"--pidfd-socket", l.opts.PidfdSocket}, {`annotations["run.oci.pidfd_receiver"]`, receiver},
+		{"--pidfd-socket", l.opts.PidfdSocket}, {`annotations["run.oci.pidfd_receiver"]`, byAnnotation},
 	} {
 		if to.path == "" {
 			continue
 		}
-		if err := sendPidfd(to.path, l.init.pidfd); err != nil {
-			return noReceiver(to.option, to.path, err)
+		receiver, err := connectReceiver(to.option, to.path)
+		if err != nil {
+			return err
+		}
+		err = receiver.send(l.init.pidfd)
+		receiver.close()
+		if err != nil {
+			return err
 		}
 	}
 	if l.opts.PidFile != "" {
@@ -241,17 +247,31 @@ func (l *launch) handOut() error {
 	return nil
 }
 
-func noReceiver(option, path string, err error) error {
-	return fault.New("pidfd", option, path, err).WithHint("a listening unix socket must be there before rt is called")
+// receiver is who wants a pidfd, connected.
+type receiver struct {
+	option, path string
+	fd           int
 }
 
-func sendPidfd(path string, pidfd int) error {
-	fd, err := sys.Connect(path)
-	if err != nil {
-		return err
+func connectReceiver(option, path string) (r receiver, err error) {
+	r = receiver{option: option, path: path}
+	if r.fd, err = sys.Connect(path); err != nil {
+		return r, r.fail(err)
 	}
-	defer sys.Close(fd)
-	return sys.SendAll(fd, []byte("pidfd"), []int{pidfd})
+	return r, nil
+}
+
+func (r receiver) send(pidfd int) error {
+	if err := sys.SendAll(r.fd, []byte("pidfd"), []int{pidfd}); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+func (r receiver) close() { sys.Close(r.fd) }
+
+func (r receiver) fail(err error) error {
+	return fault.New("pidfd", r.option, r.path, err).WithHint("a listening unix socket must be there before rt is called")
 }
 
 func (l *launch) wasOOMKilled() bool {

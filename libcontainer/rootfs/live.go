@@ -92,17 +92,12 @@ const privilegeHint = "it takes CAP_SYS_ADMIN here and over the container's moun
 // directory and umask of its own. Paths mean the container's there. After
 // liveDeadline it comes back without the thread, which is then [Live.Abandoned].
 func (l *Live) inside(do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- l.onThread(do) }()
-	timer := time.NewTimer(liveDeadline)
-	defer timer.Stop()
-	select {
-	case err := <-done:
+	var err error
+	if sys.Within(liveDeadline, func() { err = l.onThread(do) }) {
 		return err
-	case <-timer.C:
-		l.abandoned.Store(true)
-		return noAnswer()
 	}
+	l.abandoned.Store(true)
+	return noAnswer()
 }
 
 func (l *Live) onThread(do func() error) (err error) {

@@ -112,7 +112,7 @@ func Read(path string) ([]byte, error) {
 		e := fault.New("config", path, "open", err)
 		if errors.Is(err, unix.ENOENT) {
 			e.Hint = "rt spec makes one; --bundle names its directory"
-			if dir := path[:max(strings.LastIndexByte(path, '/'), 0)]; dir != "" && isMissing(dir) {
+			if dir := path[:max(strings.LastIndexByte(path, '/'), 0)]; dir != "" && !sys.Exists(dir) {
 				e.Hint = "there is no directory " + dir + "; --bundle names it"
 			}
 		}
@@ -120,14 +120,6 @@ func Read(path string) ([]byte, error) {
 	}
 	defer sys.Close(fd)
 	return readRegular(fd, path)
-}
-
-func isMissing(path string) bool {
-	fd, err := sys.OpenPath(path)
-	if err == nil {
-		sys.Close(fd)
-	}
-	return errors.Is(err, unix.ENOENT)
 }
 
 // readStream is Read of a file or of a pipe, which is read to its end.

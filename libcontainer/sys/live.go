@@ -95,13 +95,3 @@ func SetMode(dir int, mode uint32) error {
 	defer Close(fd)
 	return Fchmod(fd, mode)
 }
-
-// SameNamespace says whether two descriptors of namespaces are of the same one.
-func SameNamespace(a, b int) (bool, error) {
-	sa, err := Fstat(a)
-	if err != nil {
-		return false, err
-	}
-	sb, err := Fstat(b)
-	return sa.Dev == sb.Dev && sa.Ino == sb.Ino, err
-}

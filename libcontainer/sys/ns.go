@@ -111,3 +111,9 @@ func NamespaceAt(path string) (id NamespaceID, err error) {
 	err = retry(func() error { return unix.Stat(path, &st) })
 	return NamespaceID{st.Dev, st.Ino}, err
 }
+
+// NamespaceOf is the namespace behind fd.
+func NamespaceOf(fd int) (NamespaceID, error) {
+	st, err := Fstat(fd)
+	return NamespaceID{st.Dev, st.Ino}, err
+}

@@ -81,12 +81,12 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		}
 		defer Close(exe)
 	}
-	path := "/proc/self/fd/" + strconv.Itoa(exe)
+	fork := func() (err error) {
+		pid, err = syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(exe), s.Argv, attr)
+		return err
+	}
 	if len(s.Join) == 0 {
-		err = Fork(func() (err error) {
-			pid, err = syscall.ForkExec(path, s.Argv, attr)
-			return err
-		})
+		err = Fork(fork)
 		return pid, pidfd, err
 	}
 	var tid atomic.Int32
@@ -103,10 +103,7 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 			}
 			before = children(unix.Gettid()) // the thread may be an older one
 			tid.Store(int32(unix.Gettid()))
-			err = Fork(func() (err error) {
-				pid, err = syscall.ForkExec(path, s.Argv, attr)
-				return err
-			})
+			err = Fork(fork)
 		})
 	}()
 	timer := time.NewTimer(spawnDeadline)
@@ -131,6 +128,24 @@ func (s *Spawn) Start() (pid, pidfd int, err error) {
 		Close(pidfd)
 	}
 	return -1, -1, ErrNotExecuted
+}
+
+// Within calls do and says whether it came back in time. If not it goes on, by
+// itself: what it has and makes is its own from then on.
+func Within(limit time.Duration, do func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // GivenSlack is the timer slack in nanoseconds that this program was started
