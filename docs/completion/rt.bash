@@ -6,6 +6,16 @@ _rt_ids() {
 	"${COMP_WORDS[0]}" "$@" list --quiet 2>/dev/null
 }
 
+# _rt_valued: it is an option of a command, and a value follows.
+_rt_valued() {
+	case $1 in
+	--additional-gids | --apparmor | --cap | --cgroup | --console-socket | --cwd | --env | --format | --interval | --pid-file | --pidfd-socket | --preserve-fds | --process | --process-label | --resources | --signal | --user) ;;
+	--blkio-* | --cpu-* | --cpuset-* | --l3-cache-schema | --mem-bw-schema | --memory | --memory-* | --pids-limit) ;;
+	-[cefgprsu]) ;;
+	*) return 1 ;;
+	esac
+}
+
 _rt() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands="create delete device events exec features help install kill list mounts pause ps resume run spec start state stats update wait"
@@ -71,8 +81,8 @@ _rt() {
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--preserve-fds | --additional-gids | --apparmor | --cap | --cgroup | --cwd | --env | --process-label | --user | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema)
-		return
+	--*)
+		_rt_valued "$prev" && return
 		;;
 	esac
 
@@ -114,14 +124,12 @@ _rt() {
 	# How many arguments stand before the cursor: options and their values are none.
 	local n=0 j
 	for ((j = i + 1; j < COMP_CWORD; j++)); do
-		case ${COMP_WORDS[j]} in
-		--additional-gids | --apparmor | --cap | --cgroup | --console-socket | --cwd | --env | --pid-file | --pidfd-socket | --preserve-fds | --process | --process-label | --user | -[gcepu] | --signal | -s | --interval | --blkio-* | --cpu-* | --cpuset-* | --memory | --memory-* | --pids-limit | --l3-cache-schema | --mem-bw-schema | --resources | -r | --format | -f | --regex)
+		if _rt_valued "${COMP_WORDS[j]}"; then
 			[[ ${COMP_WORDS[j + 1]} == = ]] && ((j++))
 			((j++))
-			;;
-		-*) ;;
-		*) ((n++)) ;;
-		esac
+		elif [[ ${COMP_WORDS[j]} != -* ]]; then
+			((n++))
+		fi
 	done
 	if ((n > 0)); then
 		case $command in
