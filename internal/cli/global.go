@@ -44,12 +44,8 @@ func (a *app) before(c *cli.Context) error {
 	default:
 		return fault.New("", "--log-format", "", fmt.Errorf("%q is neither text nor json", c.String("log-format")))
 	}
-	if c.IsSet("root") && c.String("root") == "" {
-		return fault.New("", "--root", "", errors.New("is empty, and every directory here would be taken for a container")).
-			WithHint("is a variable not set?")
-	}
-	if c.IsSet("root") && root(c) == "/" {
-		return fault.New("", "--root", "", errors.New("must not be /, whose directories are no containers"))
+	if err := checkRoot(c); err != nil {
+		return err
 	}
 	if c.Bool("debug") {
 		a.sink.level = slog.LevelDebug
@@ -61,13 +57,9 @@ func (a *app) before(c *cli.Context) error {
 		}
 		a.sink.file = f
 	}
-	rootless := c.String("rootless")
-	if yes, err := strconv.ParseBool(rootless); err == nil {
-		rootless = strconv.FormatBool(yes)
-	} else if rootless != "auto" && rootless != "" {
-		return fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", rootless))
-	} else {
-		rootless = "auto"
+	rootless, err := rootlessMode(c.String("rootless"))
+	if err != nil {
+		return err
 	}
 	manager, err := cgroupManager(c)
 	if err != nil {
@@ -114,6 +106,31 @@ func cgroupManager(c *cli.Context) (string, error) {
 		return name, nil
 	}
 	return "", fault.New("", "--cgroup-manager", "", fmt.Errorf("%q is none of cgroupfs, systemd and disabled", name))
+}
+
+// rootlessMode is "true", "false" or "auto" for what runc takes as such.
+func rootlessMode(text string) (string, error) {
+	if text == "" || text == "auto" {
+		return "auto", nil
+	}
+	yes, err := strconv.ParseBool(text)
+	if err != nil {
+		return "", fault.New("", "--rootless", "", fmt.Errorf("%q is none of true, false and auto", text))
+	}
+	return strconv.FormatBool(yes), nil
+}
+
+// checkRoot refuses a --root whose directories are no containers.
+func checkRoot(c *cli.Context) error {
+	switch {
+	case !c.IsSet("root"):
+	case c.String("root") == "":
+		return fault.New("", "--root", "", errors.New("is empty, and every directory here would be taken for a container")).
+			WithHint("is a variable not set?")
+	case root(c) == "/":
+		return fault.New("", "--root", "", errors.New("must not be /, whose directories are no containers"))
+	}
+	return nil
 }
 
 // root is the state root: --root, or the default of this user.
