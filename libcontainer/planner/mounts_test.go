@@ -122,7 +122,7 @@ func TestRootfsGolden(t *testing.T) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/null", Type: "u", Major: 1, Minor: 3, FileMode: &mode}, {Path: "dev/p", Type: "p", Major: 9}}
 			ids := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 5, Size: 7}}
 			s.Mounts = []specs.Mount{
-				{Destination: "data", Source: "vol", Options: []string{"rbind", "ro", "rshared", "mode=700", "sync"}},
+				{Destination: "data", Source: "vol", Options: []string{"rbind", "ro", "rshared", "size=1k", "sync"}},
 				{Destination: "/rro", Type: "none", Source: "/srv", Options: []string{"rbind", "rro", "rnoatime", "ridmap"}, UIDMappings: ids, GIDMappings: ids},
 				{Destination: "/ext4", Type: "ext4", Source: "/dev/sdb1", Options: []string{"ro", "noload", "x-systemd.automount", "nofail"}},
 				{Destination: "/scratch", Type: "tmpfs", Options: []string{"tmpcopyup", "ro", "size=1m,mode=700"}},

@@ -66,7 +66,8 @@ func TestEveryMountOption(t *testing.T) {
 		{"tmpfs", "size=128k,mode=700,nr_inodes=99", "size=128k,mode=700,nr_inodes=99"},
 		{"tmpfs", "size=64k,size=128k", "size=128k"},
 		{"bind", "ro", "ro"},
-		{"bind", "mode=700,nocopy,volume-opt=a=b,strictatime,nosuid", "nosuid,-noatime,-relatime"},
+		{"bind", "mode=700,size=1k,strictatime,nosuid", "nosuid,-noatime,-relatime"},
+		{"bind", "nocopy,copy,volume-opt=a=b,nosuid", "nosuid"},
 		{"bind", "sync,iversion,lazytime,dirsync", "-sync,-dirsync"},
 		{"bind", "noatime,nodev,noexec,nosuid,nosymfollow,nodiratime", "noatime,nodev,noexec,nosuid,nosymfollow,nodiratime"},
 		{"bind", "rro", "ro"},
@@ -216,7 +217,7 @@ func TestRemountOption(t *testing.T) {
 		specs.Mount{Destination: "/a", Type: "tmpfs", Options: []string{"nosuid", "size=64k", "noatime"}},
 		specs.Mount{Destination: "/a", Type: "tmpfs", Options: []string{"remount", "nodev", "size=128k", "sync"}},
 		specs.Mount{Destination: "/b", Type: "tmpfs", Options: []string{"nosuid", "size=64k"}},
-		specs.Mount{Destination: "/b", Options: []string{"remount", "bind", "ro"}},
+		specs.Mount{Destination: "/b", Options: []string{"remount", "bind", "ro", "size=128k"}},
 	)})
 	a, b := rep.at("/a"), rep.at("/b")
 	if o := kernelOptions(a); has(o, "nosuid") || !has(o, "nodev") || !has(o, "size=128k") || !has(o, "sync") || !has(o, "noatime") {

@@ -248,13 +248,14 @@ func TestHunter(t *testing.T) {
 // TestSharedCgroup: a container comes into the cgroup of one that has stopped;
 // deleting the stopped one leaves it alone.
 func TestSharedCgroup(t *testing.T) {
-	for _, flags := range [][]string{nil, {"--force"}, {"pids of the host"}, {"pids of the host", "--force"}} {
-		t.Run(fmt.Sprint("delete", flags), func(t *testing.T) {
+	for _, test := range []struct {
+		hostPids bool
+		flags    []string
+	}{{false, nil}, {false, []string{"--force"}}, {true, nil}, {true, []string{"--force"}}} {
+		t.Run(fmt.Sprintf("delete%v, pids of the host %v", test.flags, test.hostPids), func(t *testing.T) {
 			a, b := harness.New(t, sh("exec sleep 100")), harness.New(t, sh("exec sleep 100"))
 			b.Spec.Linux.CgroupsPath, b.State = a.Spec.Linux.CgroupsPath, a.State
-			flags := flags
-			if len(flags) > 0 && flags[0] == "pids of the host" {
-				flags = flags[1:]
+			if test.hostPids {
 				for _, c := range []*harness.Container{a, b} {
 					c.Spec.Linux.Namespaces = slices.DeleteFunc(c.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.PIDNamespace })
 				}
@@ -272,7 +273,7 @@ func TestSharedCgroup(t *testing.T) {
 			}
 			a.Await(specs.StateStopped)
 			b.Detached()
-			r := a.Do(append(append([]string{"delete"}, flags...), a.ID)...)
+			r := a.Do(append(append([]string{"delete"}, test.flags...), a.ID)...)
 			time.Sleep(50 * time.Millisecond)
 			if got := b.Status().Status; got != specs.StateRunning {
 				t.Errorf("the other is %s after %v", got, r)

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 
 	"rt/seccomp"
 	"rt/tests/harness"
+	"rt/tests/harness/hierarchy"
 )
 
 //go:embed testdata/docker-config.json
@@ -197,7 +197,10 @@ func (s *subject) begin() error {
 		return err
 	}
 	if s.isFloor {
-		s.hierarchies = mountedHierarchies()
+		var err error
+		if s.hierarchies, err = mountedHierarchies(); err != nil {
+			return err
+		}
 		return s.saveFilter()
 	}
 	_, err := s.call(s.command("run", "--detach", "--bundle", s.bundle("standing"), s.standing()))
@@ -310,18 +313,14 @@ func (s *subject) floor(kind, id string) []string {
 }
 
 // mountedHierarchies are the cgroup hierarchies as the floor takes them.
-func mountedHierarchies() (argv []string) {
-	mounts, _ := os.ReadFile("/proc/self/mountinfo")
-	for line := range strings.Lines(string(mounts)) {
-		// mountinfo: the mount point is field 5, the type follows a "-".
-		f := strings.Fields(line)
-		_, after, _ := strings.Cut(line, " - ")
-		switch {
-		case strings.HasPrefix(after, "cgroup2 "):
-			argv = append(argv, "2"+f[4])
-		case strings.HasPrefix(after, "cgroup "):
-			argv = append(argv, "1"+f[4])
+func mountedHierarchies() (argv []string, err error) {
+	mounted, err := hierarchy.Mounted()
+	for _, h := range mounted {
+		version := "1"
+		if h.Type == "cgroup2" {
+			version = "2"
 		}
+		argv = append(argv, version+h.Dir)
 	}
-	return argv
+	return argv, err
 }

@@ -25,16 +25,18 @@ type crictl struct {
 	t       *testing.T
 	program string
 	dir     string
+	config  string // an empty one: no file of the host's says anything
 }
 
 func newCrictl(t *testing.T, s *server) *crictl {
-	return &crictl{server: s, t: t, program: filepath.Join(world.Build(t, crictlProgram()), "crictl"), dir: t.TempDir()}
+	c := &crictl{server: s, t: t, program: filepath.Join(world.Build(t, crictlProgram()), "crictl"), dir: t.TempDir()}
+	c.config = c.file("crictl.yaml", m{})
+	return c
 }
 
 func (c *crictl) do(args ...string) harness.Result {
 	c.t.Helper()
-	// No file of the host's says anything.
-	all := []string{c.program, "--config", filepath.Join(c.dir, "crictl.yaml"), "--runtime-endpoint", "unix://" + c.socket(), "--timeout", "60s"}
+	all := []string{c.program, "--config", c.config, "--runtime-endpoint", "unix://" + c.socket(), "--timeout", "60s"}
 	return world.Command(c.t, append(all, args...)...)
 }
 
@@ -65,9 +67,6 @@ func crictls() []check {
 
 func life(t *testing.T, s *server, handler string) {
 	c := newCrictl(t, s)
-	if err := os.WriteFile(filepath.Join(c.dir, "crictl.yaml"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	sandbox := c.file("sandbox.json", s.podConfig(t, name(t), m{
 		"linux": m{"security_context": m{"namespace_options": m{"pid": 1}}}, // CONTAINER: it takes numbers only
 	}))
