@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -111,7 +112,53 @@ func id(t testing.TB) string {
 func (e *engine) run(t testing.TB, flags []string, command ...string) harness.Result {
 	t.Helper()
 	e.removeAtEnd(t, id(t))
-	return e.ctr(t, e.args(id(t), append(words("--rm"), flags...), command)...)
+	return e.logged(t, e.args(id(t), append(words("--rm"), flags...), command)...)
+}
+
+// fails runs a script in the foreground that must end badly and print each of the
+// texts, its stderr included.
+func (e *engine) fails(t testing.TB, flags []string, script string, texts ...string) {
+	t.Helper()
+	r := e.run(t, flags, "sh", "-c", "exec 2>&1; "+script)
+	if r.Code == 0 {
+		t.Errorf("a failure wanted: %v", r)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.Stdout, text) {
+			t.Errorf("%q wanted: %v", text, r)
+		}
+	}
+}
+
+// logged runs the ctr command whose words come first ("run", "tasks exec") with a
+// file for the container's stdout, which becomes the result's. Without it ctr
+// reads pipes, and gives up those that it has not yet opened when the container
+// ends (task.Delete cancels the opening, whatever the runtime is): what a short
+// program prints is then lost now and then. The program's stderr is not asked
+// for: the shim closes the file under it when stdout has ended.
+func (e *engine) logged(t testing.TB, args ...string) harness.Result {
+	t.Helper()
+	return e.begin(t, args...)()
+}
+
+// begin starts what logged runs and returns the function that waits for it.
+func (e *engine) begin(t testing.TB, args ...string) (wait func() harness.Result) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	n := 1
+	if args[0] == "tasks" {
+		n = 2
+	}
+	end := harness.Start(t, e.command(slices.Insert(args, n, "--log-uri", "file://"+log)...))
+	return func() harness.Result {
+		r := end()
+		data, err := os.ReadFile(log) // not there when the program could not be begun
+		if err != nil && !os.IsNotExist(err) {
+			t.Error(err)
+		}
+		r.Stdout += string(data)
+		return r
+	}
 }
 
 // container is one that runs in the background; what it prints is in log.
@@ -152,7 +199,7 @@ func (c *container) task(command string, args ...string) harness.Result {
 func (c *container) exec(flags []string, command ...string) harness.Result {
 	c.t.Helper()
 	args := append(words("--exec-id", "e"+strconv.Itoa(len(flags)+len(command))), flags...)
-	return c.task("exec", append(append(args, c.id), command...)...)
+	return c.logged(c.t, append(append(append(words("tasks", "exec"), args...), c.id), command...)...)
 }
 
 // status is what `ctr tasks ls` says of the container, "" when it is not there.

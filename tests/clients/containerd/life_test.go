@@ -16,13 +16,6 @@ import (
 	"rt/tests/harness"
 )
 
-// begin starts ctr and returns what waits for its end and gives its output.
-func (e *engine) begin(t testing.TB, args ...string) (wait func() string) {
-	t.Helper()
-	end := harness.Start(t, e.command(args...))
-	return func() string { return end().Stdout }
-}
-
 // errors are what ctr says of a program that cannot be run.
 func errors() []check {
 	return []check{
@@ -109,13 +102,14 @@ func events() []check {
 	return []check{
 		{"of-a-life", func(t *testing.T, e *engine) {
 			saw := e.listen(t)
-			e.run(t, nil, "sh", "-c", "exit 3").WantExit(t, 3)
-			for _, topic := range words("/tasks/create", "/tasks/start", "/tasks/exit") { // the shim may end before /tasks/delete is sent
+			c := e.detached(t, nil, "sh", "-c", "exit 3")
+			for _, topic := range words("/tasks/create", "/tasks/start", "/tasks/exit") {
 				world.Until(t, topic, func() bool { return saw(topic, fmt.Sprintf("%q", id(t))) })
 			}
 			if !saw("/tasks/exit", fmt.Sprintf("%q", id(t)), `"exit_status":3`) {
 				t.Error("the exit status is not in the event")
 			}
+			c.wantEnd(3) // the shim may end with the task, before it has sent /tasks/delete
 		}},
 		{"out-of-memory", func(t *testing.T, e *engine) {
 			saw := e.listen(t)
