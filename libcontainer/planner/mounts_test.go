@@ -174,6 +174,8 @@ func TestRootfsRefuses(t *testing.T) {
 			`mounts: mounts[7].options[2]: "idmap=uids=0-1-10" is no option of a bind mount`},
 		"two options in one of a bind": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind,ro"} },
 			`mounts: mounts[7].options[0]: "rbind,ro" is no option of a bind mount`},
+		"an option before a value": {func(s *specs.Spec) { s.Mounts[7].Options = []string{"rbind", "size=1k,mode=700", "ro,size=1k"} },
+			`mounts: mounts[7].options[2]: "ro,size=1k" is no option of a bind mount`},
 		"half a mapping": {func(s *specs.Spec) { s.Mounts[7].UIDMappings = ids },
 			"mounts: mounts[7].uidMappings: uidMappings and gidMappings must be set together"},
 		"sysctl": {func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net/../../self/mem": "1"} },

@@ -220,7 +220,8 @@ func findOption(name string) (int, bool) {
 func strayOfBind(options []string) int {
 	return slices.IndexFunc(options, func(name string) bool {
 		_, known := findOption(name)
-		return !known && !isMountTools(name) && !isIdle(name)
+		return !known && !isMountTools(name) &&
+			slices.ContainsFunc(splitData(name), func(part string) bool { return !isIdle(part) })
 	})
 }
 
