@@ -131,11 +131,9 @@ func (e *engine) fails(t testing.TB, flags []string, script string, texts ...str
 }
 
 // logged runs the ctr command whose words come first ("run", "tasks exec") with a
-// file for the container's stdout, which becomes the result's. Without it ctr
-// reads pipes, and gives up those that it has not yet opened when the container
-// ends (task.Delete cancels the opening, whatever the runtime is): what a short
-// program prints is then lost now and then. The program's stderr is not asked
-// for: the shim closes the file under it when stdout has ended.
+// file for the container's stdout, which becomes the result's: with pipes a short
+// program's output is lost now and then ([gate]). Its stderr is not asked for:
+// the shim closes the file under it when stdout has ended.
 func (e *engine) logged(t testing.TB, args ...string) harness.Result {
 	t.Helper()
 	return e.begin(t, args...)()

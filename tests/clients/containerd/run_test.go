@@ -34,13 +34,8 @@ func running() []check {
 	return []check{
 		{"stdout-and-stderr", func(t *testing.T, e *engine) {
 			e.removeAtEnd(t, id(t))
-			// It reads what ctr's pipes bring before it prints: they are open then. Not
-			// to the end: ctr forgets to tell of an end that comes before the task.
-			r := world.Input(t, strings.NewReader("in\n"), e.argv(e.args(id(t), words("--rm"), words("sh", "-c", "read line; echo $line; echo err >&2"))...)...).
-				WantOutput(t, "in\n")
-			if !strings.Contains(r.Stderr, "err\n") {
-				t.Error(r)
-			}
+			g := newGate(t)
+			g.through(e, nil, 4, "err\n", e.args(id(t), g.flags("--rm"), words("sh", "-c", "echo out; echo err >&2"+shut))...).WantOutput(t, "out\n")
 		}},
 		{"exit-code", func(t *testing.T, e *engine) { e.run(t, nil, "sh", "-c", "exit 7").WantExit(t, 7) }},
 		{"exit-code-of-a-signal", func(t *testing.T, e *engine) {
@@ -62,7 +57,8 @@ func running() []check {
 		}},
 		{"terminal", func(t *testing.T, e *engine) {
 			e.removeAtEnd(t, id(t))
-			x := world.Pty(t, e.argv(e.args(id(t), words("--rm", "--tty"), words("sh", "-c", "tty; until [ \"$(stty size)\" = '24 80' ]; do sleep 0.05; done; stty size; read line; echo got $line; stty size; exit 5"))...)...)
+			g := newGate(t)
+			x := world.Pty(t, e.argv(e.args(id(t), g.flags("--rm", "--tty"), words("sh", "-c", "tty; until [ \"$(stty size)\" = '24 80' ]; do sleep 0.05; done; stty size; read line; echo got $line; stty size"+shut+"exit 5"))...)...)
 			x.Expect("/dev/pts/0")
 			x.Expect("24 80")
 			x.Resize(100, 30)
@@ -72,16 +68,19 @@ func running() []check {
 			x.Type("a word\r")
 			x.Expect("got a word")
 			x.Expect("30 100")
+			g.open()
 			if code := x.Wait(); code != 5 {
 				t.Errorf("exit %d: %q", code, x.Text())
 			}
 		}},
 		{"terminal-interrupt", func(t *testing.T, e *engine) {
 			e.removeAtEnd(t, id(t))
-			x := world.Pty(t, e.argv(e.args(id(t), words("--rm", "--tty"), words("sh", "-c", "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done"))...)...)
+			g := newGate(t)
+			x := world.Pty(t, e.argv(e.args(id(t), g.flags("--rm", "--tty"), words("sh", "-c", "trap 'echo caught"+shut+"exit 9' INT; echo ready; while :; do sleep 0.1; done"))...)...)
 			x.Expect("ready")
 			x.Type("\x03")
 			x.Expect("caught")
+			g.open()
 			if code := x.Wait(); code != 9 {
 				t.Errorf("exit %d: %q", code, x.Text())
 			}
@@ -99,11 +98,13 @@ func running() []check {
 			}
 			defer stdin.Close()
 			e.removeAtEnd(t, id(t))
-			world.Input(t, stdin, e.argv(e.args(id(t), words("--rm"), words("sha256sum"))...)...).WantOutput(t, fmt.Sprintf("%x  -\n", sha256.Sum256(data)))
+			g, want := newGate(t), fmt.Sprintf("%x  -\n", sha256.Sum256(data))
+			g.through(e, stdin, len(want), "", e.args(id(t), g.flags("--rm"), words("sh", "-c", "sha256sum"+shut))...).WantOutput(t, want)
 		}},
 		{"big-output", func(t *testing.T, e *engine) {
 			e.removeAtEnd(t, id(t))
-			if r := e.ctr(t, e.args(id(t), words("--rm"), words("sh", "-c", "head -c 30000000 /dev/zero | tr '\\0' x"))...); r.Code != 0 || len(r.Stdout) != 30000000 {
+			g := newGate(t)
+			if r := g.through(e, nil, 30000000, "", e.args(id(t), g.flags("--rm"), words("sh", "-c", "head -c 30000000 /dev/zero | tr '\\0' x"+shut))...); r.Code != 0 || len(r.Stdout) != 30000000 {
 				t.Errorf("exit %d, %d bytes: %s", r.Code, len(r.Stdout), r.Stderr)
 			}
 		}},

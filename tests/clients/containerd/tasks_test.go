@@ -160,28 +160,31 @@ func tasks() []check {
 func execs() []check {
 	return []check{
 		{"output-and-exit-code", func(t *testing.T, e *engine) {
-			c := e.detached(t, nil, "sleep", "1000")
-			// It reads what ctr's pipes bring before it prints: they are open then.
-			r := world.Input(t, strings.NewReader("in\n"), e.argv("tasks", "exec", "--exec-id", "e", c.id, "sh", "-c", "read line; echo $line; echo err >&2; exit 3")...)
+			g := newGate(t)
+			c := e.detached(t, g.flags(), "sleep", "1000")
+			r := g.through(e, nil, 4, "err\n", "tasks", "exec", "--exec-id", "e", c.id, "sh", "-c", "echo out; echo err >&2"+shut+"exit 3")
 			r.WantExit(t, 3)
-			if r.Stdout != "in\n" || !strings.Contains(r.Stderr, "err\n") {
+			if r.Stdout != "out\n" {
 				t.Error(r)
 			}
 		}},
 		{"terminal", func(t *testing.T, e *engine) {
-			c := e.detached(t, nil, "sleep", "1000")
-			x := world.Pty(t, e.argv("tasks", "exec", "--tty", "--exec-id", "e", c.id, "sh", "-c", "tty; until [ \"$(stty size)\" = '24 80' ]; do sleep 0.05; done; stty size; read line; echo got $line; exit 5")...)
+			g := newGate(t)
+			c := e.detached(t, g.flags(), "sleep", "1000")
+			x := world.Pty(t, e.argv("tasks", "exec", "--tty", "--exec-id", "e", c.id, "sh", "-c", "tty; until [ \"$(stty size)\" = '24 80' ]; do sleep 0.05; done; stty size; read line; echo got $line"+shut+"exit 5")...)
 			x.Expect("/dev/pts/0")
 			x.Expect("24 80")
 			x.Type("a word\r")
 			x.Expect("got a word")
+			g.open()
 			if code := x.Wait(); code != 5 {
 				t.Errorf("exit %d: %q", code, x.Text())
 			}
 		}},
 		{"stdin", func(t *testing.T, e *engine) {
-			c := e.detached(t, nil, "sleep", "1000")
-			world.Input(t, strings.NewReader("piped\n"), e.argv("tasks", "exec", "--exec-id", "e", c.id, "cat")...).WantOutput(t, "piped\n")
+			g := newGate(t)
+			c := e.detached(t, g.flags(), "sleep", "1000")
+			g.through(e, strings.NewReader("piped\n"), 6, "", "tasks", "exec", "--exec-id", "e", c.id, "sh", "-c", "cat"+shut).WantOutput(t, "piped\n")
 		}},
 		{"user", func(t *testing.T, e *engine) {
 			c := e.detached(t, nil, "sleep", "1000")
