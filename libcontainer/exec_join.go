@@ -91,6 +91,7 @@ func setInitialAffinity(list string) error {
 func (x *execution) startJoiner(exe, sock int) (placed bool, err error) {
 	s := nsenter.Spawn{
 		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true, Hide: true,
+		OOMScoreAdj: x.process.OOMScoreAdj,
 		Stdio: stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
 	}
 	if len(x.dirs) > 0 && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) && x.openCgroups(&s) == nil {
@@ -142,12 +143,6 @@ func (x *execution) raise() error {
 	}
 	if err != nil {
 		return err
-	}
-	if p.OOMScoreAdj != nil {
-		if err := sys.SetOOMScoreAdj(x.joiner.pid, *p.OOMScoreAdj); err != nil {
-			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", x.joiner.pid), err).
-				WithHint("lowering it needs CAP_SYS_RESOURCE")
-		}
 	}
 	for _, limit := range p.Rlimits {
 		if err := sys.RaiseHard(x.joiner.pid, limit.Resource, limit.Hard); err != nil {

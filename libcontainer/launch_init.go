@@ -4,6 +4,7 @@ package libcontainer
 // got its plan: cgroups, privileges, its place in the record.
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/cgroups"
 	"rt/libcontainer/fault"
@@ -93,12 +95,12 @@ func (l *launch) privileged(p *plan.Plan) error {
 	if !p.UserNS {
 		return nil
 	}
-	if adj := p.Process.OOMScoreAdj; adj != nil {
-		if err := sys.SetOOMScoreAdj(l.init.pid, *adj); err != nil {
-			return fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", l.init.pid), err).
-				WithHint("lowering it needs CAP_SYS_RESOURCE")
+	if l.ns.Enter == nil {
+		if err := l.setOOMScoreAdj(); err != nil {
+			return err
 		}
 	}
+	p.Process.OOMScoreAdj = nil // done
 	for _, limit := range p.Process.Rlimits {
 		if err := sys.RaiseHard(l.init.pid, limit.Resource, limit.Hard); err != nil {
 			return fault.New("process", "process.rlimits "+limit.Name, "prlimit", err).
@@ -106,6 +108,24 @@ func (l *launch) privileged(p *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// setOOMScoreAdj is the parent's where there is a user namespace: what init may
+// not lower itself. Of an init that joins one this must come before: its files
+// in /proc become root's.
+func (l *launch) setOOMScoreAdj() error {
+	if l.spec.Process == nil || l.spec.Process.OOMScoreAdj == nil {
+		return nil
+	}
+	err := sys.SetOOMScoreAdj(l.init.pid, *l.spec.Process.OOMScoreAdj)
+	if err == nil {
+		return nil
+	}
+	e := fault.New("process", "process.oomScoreAdj", fmt.Sprintf("write /proc/%d/oom_score_adj", l.init.pid), err)
+	if errors.Is(err, unix.EACCES) {
+		e.Hint = "lowering it needs CAP_SYS_RESOURCE"
+	}
+	return e
 }
 
 // identify records init and the cgroups that are now the container's.

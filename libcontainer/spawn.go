@@ -169,6 +169,9 @@ func (l *launch) enter() error {
 		return err
 	}
 	defer closeNamespaces(join)
+	if err := l.setOOMScoreAdj(); err != nil {
+		return err
+	}
 	req := nsenter.Request{Join: join, Unshare: e.Unshare, Fork: e.Fork, Offsets: e.Offsets}
 	pid, err := req.Send(l.conn.Fd)
 	if err != nil || pid == 0 {
@@ -233,6 +236,12 @@ func explainSpawn(err error, ns planner.Namespaces, join []plan.Namespace) error
 	var je *sys.JoinError
 	if errors.As(err, &je) {
 		return fault.New("namespaces", join[je.Index].Path, "setns", je.Errno)
+	}
+	if errors.Is(err, nsenter.ErrOOMScoreAdj) {
+		var errno unix.Errno
+		errors.As(err, &errno)
+		return fault.New("process", "process.oomScoreAdj", "write /proc/self/oom_score_adj", errno).
+			WithHint("lowering it needs CAP_SYS_RESOURCE")
 	}
 	e := fault.New("namespaces", "", fmt.Sprintf("clone with flags %#x", ns.Clone), err)
 	switch {

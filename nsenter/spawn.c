@@ -31,7 +31,7 @@
 #define MAX_PROCS 8
 
 struct order {
-	const struct rt_spawn *spawn;
+	struct rt_spawn *spawn;
 	struct rlimit files; /* rlim_max 0: as it is */
 	int error;
 	char env[64];
@@ -149,11 +149,32 @@ static int enter_doors(const int *doors)
 	return 0;
 }
 
+/*
+ * set_oom writes the child's oom_score_adj. It can only itself, and only now,
+ * where the caller is not root: a program that may not be inspected has files in
+ * /proc that are root's. A child by vfork is told apart from who shares its
+ * memory.
+ */
+static int set_oom(const char *value)
+{
+	size_t n = value ? strlen(value) : 0;
+	int fd, ok;
+
+	if (n == 0)
+		return 0;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ok = write(fd, value, n) == (ssize_t)n;
+	close(fd);
+	return ok ? 0 : -1;
+}
+
 /* The child shares our memory until it has executed: no Go, no allocation. */
 static int run(void *arg)
 {
 	struct order *o = arg;
-	const struct rt_spawn *s = o->spawn;
+	struct rt_spawn *s = o->spawn;
 	char *argv[] = { "rt", "init", NULL };
 	char *envp[] = { o->env, NULL };
 	int exe;
@@ -162,6 +183,10 @@ static int run(void *arg)
 	if (s->cgroup >= 0 && enter_cgroup(s->cgroup) != 0)
 		goto failed;
 #endif
+	if (set_oom(s->oom) != 0) {
+		s->oom_failed = 1;
+		goto failed;
+	}
 	if (enter_doors(s->doors) != 0) /* their numbers may be needed */
 		goto failed;
 	exe = place_files(s);
@@ -254,7 +279,7 @@ static void given_files(struct order *o)
 		o->files = start;
 }
 
-int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask)
+int rt_spawn(struct rt_spawn *s, int *pidfd, uint64_t *mask)
 {
 	_Alignas(16) char stack[STACK];
 	struct order o = { .spawn = s };

@@ -6,7 +6,10 @@ package nsenter
 import "C"
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"unsafe"
 
@@ -42,6 +45,8 @@ type Spawn struct {
 	// Nofile gives it the limit on open files that the caller was started with,
 	// where Go has raised it.
 	Nofile bool
+	// OOMScoreAdj, if not nil, is its oom_score_adj; else it has the caller's.
+	OOMScoreAdj *int
 	// SmallPages keeps huge pages from it, which its program may have. What else
 	// this process executes meanwhile would not get them either.
 	SmallPages bool
@@ -51,9 +56,12 @@ type Spawn struct {
 	Born *atomic.Int32
 }
 
+// ErrOOMScoreAdj wraps the errno where the process could not set its oom_score_adj.
+var ErrOOMScoreAdj = errors.New("oom_score_adj")
+
 // Start starts the process. It has no environment and blocks all signals; mask
 // is what the caller blocks, for the program to begin with (bit n-1 is signal
-// n).
+// n). Errors: an errno, or [ErrOOMScoreAdj] with one.
 func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	c := C.struct_rt_spawn{
 		exe: C.int(s.Exe), sock: C.int(s.Sock), target: C.int(s.Target), cgroup: C.int(s.CgroupFd), procs: C.int(s.Procs),
@@ -74,15 +82,20 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	if s.SmallPages {
 		c.small = 1
 	}
+	// C keeps nothing; the memory may not move while it looks.
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	if s.OOMScoreAdj != nil {
+		text := append(strconv.AppendInt(nil, int64(*s.OOMScoreAdj), 10), 0)
+		pinned.Pin(&text[0])
+		c.oom = (*C.char)(unsafe.Pointer(&text[0]))
+	}
 	if len(s.Doors) > 0 {
 		doors := make([]C.int, len(s.Doors)+1)
 		for i, door := range s.Doors {
 			doors[i] = C.int(door)
 		}
 		doors[len(s.Doors)] = -1
-		// C keeps nothing; the memory may not move while it looks.
-		var pinned runtime.Pinner
-		defer pinned.Unpin()
 		pinned.Pin(&doors[0])
 		c.doors = &doors[0]
 	}
@@ -93,6 +106,9 @@ func (s *Spawn) Start() (pid, pidfd int, mask uint64, err error) {
 	born.Store(-1)
 	var old C.uint64_t
 	r := C.rt_spawn(&c, (*C.int)(unsafe.Pointer(born)), &old)
+	if r < 0 && c.oom_failed != 0 {
+		return -1, -1, 0, fmt.Errorf("%w: %w", ErrOOMScoreAdj, unix.Errno(-r))
+	}
 	if r < 0 {
 		return -1, -1, 0, unix.Errno(-r)
 	}

@@ -7,7 +7,6 @@
 
 #include <stdint.h>
 
-
 struct rt_spawn {
 	int exe;      /* the program */
 	int sock;     /* becomes fd target, which is above those that are passed on */
@@ -22,7 +21,9 @@ struct rt_spawn {
 	int small;    /* it has no huge pages while it waits. Others of this process's
 		       * children must not be executed meanwhile */
 	int files;    /* the limit on open files is that which we were started with */
+	const char *oom; /* its oom_score_adj, or NULL: as the caller's */
 	unsigned long slack; /* of timers, in ns; 0: as the caller's */
+	int oom_failed; /* set by rt_spawn where that was what failed */
 };
 
 /*
@@ -31,6 +32,6 @@ struct rt_spawn {
  * the caller had. It returns the pid or a negative errno; pidfd is
  * close-on-exec, and there while the call still waits for the execve.
  */
-int rt_spawn(const struct rt_spawn *s, int *pidfd, uint64_t *mask);
+int rt_spawn(struct rt_spawn *s, int *pidfd, uint64_t *mask);
 
 #endif

@@ -354,11 +354,11 @@ func TestOOMScoreAdj(t *testing.T) {
 	if err != nil || string(bytes.TrimSpace(got)) != "123" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := oomScoreAdj(&plan.Process{}, false); err != nil {
+	if err := oomScoreAdj(&plan.Process{}); err != nil {
 		t.Error(err)
 	}
 	score := 5000
-	if err := oomScoreAdj(&plan.Process{OOMScoreAdj: &score}, false); !errors.Is(err, unix.EINVAL) {
+	if err := oomScoreAdj(&plan.Process{OOMScoreAdj: &score}); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("got %v", err)
 	}
 }

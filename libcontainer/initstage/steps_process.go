@@ -25,7 +25,7 @@ func (s *stage) keyring() error { return joinKeyring(&s.plan.Process) }
 // by the image; and after the hooks of create, which must not be confined.
 func (s *stage) selfAttributes() error {
 	p := &s.plan.Process
-	if err := oomScoreAdj(p, s.plan.UserNS); err != nil {
+	if err := oomScoreAdj(p); err != nil {
 		return err
 	}
 	return labels(p)
@@ -97,10 +97,10 @@ func joinKeyring(p *plan.Process) error {
 	return e
 }
 
-// oomScoreAdj: in a user namespace the right to lower it is the parent's, who
-// has set it already.
-func oomScoreAdj(p *plan.Process, userNS bool) error {
-	if p.OOMScoreAdj == nil || userNS {
+// oomScoreAdj: in a user namespace the right to lower it is the parent's, and
+// nothing of it is left in the plan.
+func oomScoreAdj(p *plan.Process) error {
+	if p.OOMScoreAdj == nil {
 		return nil
 	}
 	err := sys.SetOOMScoreAdj(0, *p.OOMScoreAdj)

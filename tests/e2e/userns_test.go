@@ -343,10 +343,12 @@ func TestJoinAsUser(t *testing.T) {
 		cmd := exec.Command("setpriv", append(args, holder.Host("runtime"), "delete", "--force", holder.ID)...)
 		harness.Exec(t, cmd).WantExit(t, 0)
 	})
-	c := harness.New(t, sh("readlink /proc/self/ns/user; readlink /proc/self/ns/net; id -u; grep CapEff /proc/self/status | cut -f2"))
+	c := harness.New(t, sh("readlink /proc/self/ns/user; readlink /proc/self/ns/net; id -u; grep CapEff /proc/self/status | cut -f2; cat /proc/self/oom_score_adj; ulimit -n"))
 	unprivileged(t, c)
 	c.Spec.Process.Capabilities = nil
-	want := "0\n0000000000000000\n"
+	c.Spec.Process.OOMScoreAdj = new(300)
+	c.Spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}}
+	want := "0\n0000000000000000\n300\n100\n"
 	for _, typ := range []specs.LinuxNamespaceType{specs.NetworkNamespace, specs.UserNamespace} {
 		path := fmt.Sprintf("/proc/%s/ns/%s", pid, nsFile(typ))
 		harness.JoinNamespace(c.Spec, typ, path)
