@@ -208,8 +208,8 @@ type execution struct {
 }
 
 func (r *Runtime) prepareExec(o ExecOptions) (_ *execution, err error) {
-	if o.PreserveFds < 0 {
-		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("must not be negative"))
+	if err := checkPreserved(o.PreserveFds); err != nil {
+		return nil, err
 	}
 	x := &execution{rt: r, opts: o, agent: plan.None, init: plan.None, sock: plan.None, detach: func() {}}
 	defer func() {

@@ -92,7 +92,7 @@ func (x *execution) startJoiner(exe, sock int) (placed bool, err error) {
 	s := nsenter.Spawn{
 		Exe: exe, Sock: sock, Target: 3 + x.opts.PreserveFds, CgroupFd: plan.None, Nofile: true, Hide: true,
 		OOMScoreAdj: x.process.OOMScoreAdj,
-		Stdio: stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
+		Stdio:       stdio(x.opts.Stdin, x.opts.Stdout, x.opts.Stderr),
 	}
 	if len(x.dirs) > 0 && len(x.opts.Cgroups) == 0 && !(x.opts.IgnorePaused && x.frozen()) && x.openCgroups(&s) == nil {
 		err := x.spawned(&s)

@@ -7,7 +7,6 @@ package libcontainer
 import (
 	"context"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,11 +76,8 @@ func (r *Runtime) prepare(ctx context.Context, o CreateOptions) (*launch, error)
 	if err := state.ValidID(o.ID); err != nil {
 		return nil, err
 	}
-	if o.PreserveFds < 0 {
-		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("must not be negative"))
-	}
-	if o.PreserveFds > math.MaxInt32 {
-		return nil, fault.New("", "--preserve-fds", strconv.Itoa(o.PreserveFds), errors.New("more than there can be"))
+	if err := checkPreserved(o.PreserveFds); err != nil {
+		return nil, err
 	}
 	bundle, err := filepath.Abs(o.Bundle)
 	if err != nil {

@@ -7,6 +7,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -120,6 +121,17 @@ func (r *Runtime) initCommand() (program string, argv []string) {
 		program, argv[0] = selfExe, "rt"
 	}
 	return program, argv
+}
+
+// checkPreserved refuses what can be no number of fds.
+func checkPreserved(n int) error {
+	switch {
+	case n < 0:
+		return fault.New("", "--preserve-fds", strconv.Itoa(n), errors.New("must not be negative"))
+	case n > math.MaxInt32:
+		return fault.New("", "--preserve-fds", strconv.Itoa(n), errors.New("more than there can be"))
+	}
+	return nil
 }
 
 // areInherited says whether the fds are open that a child is to have besides

@@ -6,7 +6,9 @@ package hook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
@@ -41,13 +45,8 @@ func Run(ctx context.Context, kind string, hooks []plan.Hook, dir string, state 
 }
 
 func run(caller context.Context, h plan.Hook, dir string, state []byte, out Output) *fault.Error {
-	ctx, cancel := caller, func() {}
-	if h.Timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(h.Timeout)*time.Second)
-	}
-	defer cancel()
 	var output tail
-	cmd := exec.CommandContext(ctx, h.Path)
+	cmd := exec.Command(h.Path)
 	if len(h.Args) > 0 {
 		cmd.Args = h.Args
 	}
@@ -61,21 +60,20 @@ func run(caller context.Context, h plan.Hook, dir string, state []byte, out Outp
 	if out.Stderr != nil {
 		cmd.Stderr = out.Stderr
 	}
-	// A hook that is out of time goes with all that it has started, and a
-	// grandchild that keeps the pipes open does not keep us.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return sys.KillGroup(cmd.Process.Pid) }
+	pidfd := -1
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, PidFD: &pidfd}
 	cmd.WaitDelay = time.Second
 	err := sys.Fork(cmd.Start)
+	var late bool
 	if err == nil {
-		err = cmd.Wait()
+		late, err = wait(caller, cmd, pidfd, time.Duration(h.Timeout)*time.Second)
 	}
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil
 	case caller.Err() != nil:
 		err = fmt.Errorf("killed: %w%s", context.Cause(caller), output.quote())
-	case ctx.Err() != nil:
+	case late:
 		err = fmt.Errorf("no end after its timeout of %d s, killed%s", h.Timeout, output.quote())
 	case isBrokenPipe(err):
 		return nil
@@ -90,6 +88,40 @@ func run(caller context.Context, h plan.Hook, dir string, state []byte, out Outp
 		err = fmt.Errorf("%w%s", err, output.quote())
 	}
 	return fault.New("", h.Path, "", err)
+}
+
+// wait waits for the hook, at most for timeout (0: for ever) and until ctx ends.
+// A hook that is out of time goes with all that it has started, and a grandchild
+// that keeps the pipes open does not keep us. It is killed by the thread that
+// started it: in an init the others may have given up the right to.
+func wait(ctx context.Context, cmd *exec.Cmd, pidfd int, timeout time.Duration) (late bool, err error) {
+	defer sys.Close(pidfd)
+	fds := []int{pidfd}
+	if ctx.Done() != nil {
+		wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if err != nil {
+			_ = sys.KillGroup(cmd.Process.Pid)
+			return false, errors.Join(err, cmd.Wait())
+		}
+		done := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			defer close(done)
+			_, _ = unix.Write(wake, binary.NativeEndian.AppendUint64(nil, 1))
+		})
+		defer func() {
+			if !stop() {
+				<-done
+			}
+			sys.Close(wake)
+		}()
+		fds = append(fds, wake)
+	}
+	i, err := sys.Readable(timeout, fds...)
+	if err != nil || i != 0 {
+		late = err == nil && i < 0
+		_ = sys.KillGroup(cmd.Process.Pid)
+	}
+	return late, cmp.Or(cmd.Wait(), err)
 }
 
 // isBrokenPipe: the hook ended well without reading its stdin, which it may.

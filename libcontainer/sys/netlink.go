@@ -8,7 +8,6 @@ package sys
 import (
 	"encoding/binary"
 	"errors"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,17 +72,11 @@ func OpenRtnl() (*Rtnl, error) {
 
 // OpenRtnlIn opens a socket in the network namespace ns.
 func OpenRtnlIn(ns int) (r *Rtnl, err error) {
-	// The goroutine ends without unlocking, so the thread that was changed
-	// ends with it.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	OnOwnThread(func() {
 		if err = unix.Setns(ns, unix.CLONE_NEWNET); err == nil {
 			r, err = OpenRtnl()
 		}
-	}()
-	<-done
+	})
 	return r, err
 }
 

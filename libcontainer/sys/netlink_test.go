@@ -2,6 +2,7 @@ package sys
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,4 +117,36 @@ func FuzzRtnlAnswers(f *testing.F) {
 			}
 		})
 	})
+}
+
+// TestRtnlInAnother: the process stays where it is, also its main thread.
+func TestRtnlInAnother(t *testing.T) {
+	if unix.Geteuid() != 0 {
+		t.Skip("needs root, for a network namespace")
+	}
+	var ns int
+	var err error
+	OnOwnThread(func() {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
+			ns, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(ns)
+	before, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		r, err := OpenRtnlIn(ns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		if after, err := os.Readlink("/proc/self/ns/net"); after != before {
+			t.Fatalf("the main thread went from %s to %s, %v", before, after, err)
+		}
+	}
 }

@@ -401,7 +401,16 @@ func TestKeyring(t *testing.T) {
 // runtime counts fds with.
 func TestNumbers(t *testing.T) {
 	c := harness.New(t, sh("true"))
-	for _, n := range []string{"-1", "-2147483648", "2147483647", "9223372036854775807", "99999999999999999999"} {
+	numbers := []string{"-1", "-2147483648", "2147483647", "9223372036854775805", "9223372036854775807", "99999999999999999999"}
+	lives := harness.New(t, sh("sleep 1000"))
+	lives.Detached()
+	for _, n := range numbers {
+		r := lives.Do("exec", "--preserve-fds="+n, lives.ID, "true")
+		if r.Code == 0 || r.Stderr == "" || strings.Contains(r.Stderr, "goroutine") {
+			t.Errorf("exec --preserve-fds %s: %v", n, r)
+		}
+	}
+	for _, n := range numbers {
 		for _, command := range []string{"run", "create"} {
 			r := c.TryCreate("--preserve-fds=" + n)
 			if command == "run" {
