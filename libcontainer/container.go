@@ -5,6 +5,7 @@ package libcontainer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os/user"
@@ -372,8 +373,22 @@ func (r *Runtime) runHooks(ctx context.Context, kind string, list []plan.Hook, d
 }
 
 // report waits for the answer to a start: the end of the connection is
-// success, init has become the program.
+// success, init has become the program. That may take as long as it likes, but
+// init must take the call in time.
 func report(conn wire.Conn) error {
+	for {
+		i, err := sys.Readable(startDeadline, conn.Fd)
+		if err != nil {
+			return fault.New("start", "", "poll", err)
+		}
+		if i == 0 {
+			break
+		}
+		if n, err := sys.Unread(conn.Fd); err == nil && n > 0 {
+			return fault.New("start", "init", "", fmt.Errorf("does not take the call in %v", startDeadline)).
+				WithHint("is it stopped or frozen? It has been killed")
+		}
+	}
 	kind, payload, fds, err := conn.Recv()
 	if err == nil && kind == wire.Refused {
 		return explainRefusal(payload, fds)

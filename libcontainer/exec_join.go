@@ -357,7 +357,11 @@ func (x *execution) handOver(listener int) error {
 	sys.Close(x.agent) // the agent waits for the end of the message
 	x.agent = plan.None
 	if err != nil {
-		return fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", err)
+		e := fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent: sendmsg", err)
+		if errors.Is(err, unix.EAGAIN) {
+			e.Hint = "the agent accepts connections and does not read"
+		}
+		return e
 	}
 	return x.explainDeath(sys.SendAll(x.sock, []byte{1}, nil))
 }

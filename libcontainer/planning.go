@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -155,12 +156,21 @@ func (r *Runtime) seccompFilter(root string, s *specs.Spec) (seccomp.Filter, err
 	return filter, err
 }
 
+// agentTime is how long the agent may take to read: a process waits meanwhile,
+// without a system call.
+const agentTime = 10 * time.Second
+
 // connectAgent connects to the seccomp agent.
 func connectAgent(profile *specs.LinuxSeccomp) (int, error) {
 	if profile == nil || profile.ListenerPath == "" {
 		return -1, fault.New("seccomp", "linux.seccomp.listenerPath", "", errors.New("must be set: an action is SCMP_ACT_NOTIFY"))
 	}
 	fd, err := sys.Connect(profile.ListenerPath)
+	if err == nil {
+		if err = sys.LimitSend(fd, agentTime); err != nil {
+			sys.Close(fd)
+		}
+	}
 	if err != nil {
 		return -1, fault.New("seccomp", "linux.seccomp.listenerPath", "failed to connect with seccomp agent at "+profile.ListenerPath, err)
 	}

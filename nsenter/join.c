@@ -526,6 +526,21 @@ static void child(uint32_t i, struct shared *with, int shares_files)
 	__builtin_trap(); /* the filter does not let us exit */
 }
 
+/* may_go_on takes a byte: whoever waits for it, in the child, goes on or dies. */
+static void may_go_on(int pidfd)
+{
+	ssize_t n;
+	char c;
+
+	while ((n = recv(sock, &c, 1, 0)) < 0 && errno == EINTR)
+		;
+	if (n == 1)
+		return;
+	/* Who started us is gone; the child turns and turns. Its ids are ours. */
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	_exit(1);
+}
+
 /* hand_over waits for the listener of the child's filter, lets the other end
  * take it to its agent, and then for the program to be executed. */
 static void hand_over(struct shared *with, int pid, int pidfd, int alive[2])
@@ -543,7 +558,7 @@ static void hand_over(struct shared *with, int pid, int pidfd, int alive[2])
 		reply(RT_JOIN_LISTENER, 0, 0, pid, pair, 2);
 	}
 	close(listener - 1); /* the child's too: it must not answer for itself */
-	fill(&c, 1);
+	may_go_on(pidfd);
 	__atomic_store_n(&with->resume, 1, __ATOMIC_SEQ_CST);
 	/* From here on the child's files are its own, and what execve closes
 	 * in them is closed. */

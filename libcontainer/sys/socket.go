@@ -119,6 +119,13 @@ func LimitWait(fd int, limit time.Duration) error {
 	return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 }
 
+// LimitSend lets a write to the socket fail with EAGAIN after limit, whoever has
+// the socket.
+func LimitSend(fd int, limit time.Duration) error {
+	tv := unix.NsecToTimeval(limit.Nanoseconds())
+	return unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv)
+}
+
 // Unread says how many bytes that were sent over the unix socket the peer has
 // not read yet, with the kernel's own overhead (SIOCOUTQ, unix(7)).
 func Unread(fd int) (int, error) { return unix.IoctlGetInt(fd, unix.SIOCOUTQ) }

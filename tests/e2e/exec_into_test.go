@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -263,6 +265,58 @@ func TestExecSeccompAgentGone(t *testing.T) {
 	if left := strings.Fields(c.OK("ps", "--format", "json", c.ID).Stdout); len(left) != 1 || strings.Contains(left[0], ",") {
 		t.Errorf("left in the container: %v", left)
 	}
+}
+
+// TestExecSeccompAgentDeaf: an agent that takes the connection and does not read is
+// an error in the end; and when rt is killed before, the process, which waits for
+// the agent in its filter, goes as well.
+func TestExecSeccompAgentDeaf(t *testing.T) {
+	c := harness.New(t, harness.Spec("sleep", "1000"))
+	c.Runtime.Only(t, "waits for ever")
+	l := notified(t, c)
+	c.Spec.Linux.Seccomp.ListenerMetadata = strings.Repeat("x", 2<<20) // more than a socket holds
+	c.Save()
+	start := func(args ...string) (cmd *exec.Cmd, wait func() harness.Result, conn *net.UnixConn) {
+		cmd = c.Command(args...)
+		wait = harness.Start(t, cmd)
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return cmd, wait, conn
+	}
+	_, wait, conn := start("run", "--detach", "--bundle", c.Dir, c.ID)
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Fatal(err)
+	}
+	wait().WantExit(t, 0)
+
+	_, wait, _ = start("exec", c.ID, "true")
+	wait().WantFailure(t, "seccomp agent: sendmsg: resource temporarily unavailable", "the agent accepts connections and does not read")
+
+	processes := func() int {
+		var pids []int
+		if err := json.Unmarshal([]byte(c.OK("ps", "--format", "json", c.ID).Stdout), &pids); err != nil {
+			t.Fatal(err)
+		}
+		return len(pids)
+	}
+	cmd, _, _ := start("exec", c.ID, "true")
+	awaitProcesses := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(harness.Slow(10 * time.Second)); processes() != n; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d processes, not %d", processes(), n)
+			}
+		}
+	}
+	awaitProcesses(3) // with the joiner
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	awaitProcesses(1)
 }
 
 // accept2 takes a connection on which nothing may come.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"rt/tests/harness"
 )
@@ -165,4 +166,22 @@ func TestStartRefused(t *testing.T) {
 	}
 	c.Run().WantFailure(t, "/tools/broken: no such file or directory")
 	explained()
+}
+
+// TestStartStopped: an init that is stopped does not hold start up for ever, nor
+// does it begin the program when nobody waits any more.
+func TestStartStopped(t *testing.T) {
+	c := harness.New(t, sh("echo ran >/ran; sleep 1000"))
+	c.Runtime.Only(t, "waits for ever")
+	c.Create()
+	pid := c.Status().Pid
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	c.Do("start", c.ID).WantFailure(t, "start: init: does not take the call in 10s", "is it stopped or frozen?")
+	c.Await("stopped")
+	if _, err := os.Stat(filepath.Join(c.Rootfs, "ran")); err == nil {
+		t.Error("the program ran")
+	}
+	c.OK("delete", c.ID)
 }
