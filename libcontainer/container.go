@@ -110,41 +110,58 @@ func (r *Runtime) container(rec *state.Record, path string) (*container, error) 
 	return c, nil
 }
 
-// status says what the container is doing now, from what the kernel knows.
-func (c *container) status() string {
+// status says what the container is doing now, from what the kernel knows. What
+// it does not tell is an error: "stopped" may be answered by a delete.
+func (c *container) status() (string, error) {
+	if c.rec.Init.Pid == 0 {
+		return Creating, nil
+	}
+	alive, err := c.rec.Init.Look()
 	switch {
-	case c.rec.Init.Pid == 0:
-		return Creating
-	case !c.rec.Init.Alive():
-		return Stopped
+	case err != nil:
+		return "", err
+	case !alive:
+		return Stopped, nil
 	case !c.rec.Ready:
-		return Creating
+		return Creating, nil
 	}
 	if c.cg != nil {
-		if frozen, err := c.cg.Frozen(); err == nil && frozen {
-			return Paused
+		frozen, err := c.cg.Frozen()
+		switch {
+		case err != nil:
+			return "", err
+		case frozen:
+			return Paused, nil
 		}
 	}
-	if c.waiting() {
-		return Created
+	waiting, err := c.waiting()
+	switch {
+	case err != nil:
+		return "", err
+	case waiting:
+		return Created, nil
 	}
-	return Running
+	return Running, nil
 }
 
 // waiting says whether init still waits for start. The socket's file is there
 // until start is done with it, but only a listener proves the wait: a start
 // that was killed in between leaves the file.
-func (c *container) waiting() bool {
+func (c *container) waiting() (bool, error) {
 	if c.rec.Started {
-		return false
+		return false, nil
 	}
 	fd, err := c.connect(false)
-	if err != nil {
-		// Others wait for an answer too: init is there, but stopped.
-		return errors.Is(err, unix.EAGAIN)
+	switch {
+	case err == nil:
+		sys.Close(fd)
+		return true, nil
+	case errors.Is(err, unix.EAGAIN):
+		return true, nil // others wait for an answer too: init is there, but stopped
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.ENOBUFS):
+		return false, fault.New("state", startSocket, "connect", err)
 	}
-	sys.Close(fd)
-	return true
+	return false, nil
 }
 
 // connect reaches the init that waits for start; with wait it waits for init to
@@ -166,16 +183,20 @@ func (c *container) connect(wait bool) (int, error) {
 	return sys.ConnectWithin(path, startDeadline)
 }
 
-func (c *container) state() *State {
+func (c *container) state() (*State, error) {
+	status, err := c.status()
+	if err != nil {
+		return nil, err
+	}
 	s := &State{
-		Version: c.rec.OCIVersion, ID: c.rec.ID, Status: c.status(),
+		Version: c.rec.OCIVersion, ID: c.rec.ID, Status: status,
 		Bundle: c.rec.Bundle, Rootfs: c.rec.Rootfs, Created: c.rec.Created,
 		Annotations: c.rec.Annotations, Owner: ownerName(c.rec.Owner),
 	}
 	if s.Status != Stopped {
 		s.Pid = c.rec.Init.Pid
 	}
-	return s
+	return s, nil
 }
 
 func ownerName(uid int) string {
@@ -222,7 +243,11 @@ func (c *container) removeCgroup(sharer string) error {
 		return nil
 	}
 	if c.rec.PrivatePids && c.rec.Init.Pid != 0 {
-		if c.othersStay() {
+		stay, err := c.othersStay()
+		if err != nil {
+			return err
+		}
+		if stay {
 			c.rt.log.Warn("the cgroup of container " + c.rec.ID + " stays: others are in it")
 			return nil
 		}
@@ -243,27 +268,42 @@ func (c *container) removeCgroup(sharer string) error {
 const leaveTime = time.Second
 
 // othersStay says whether there are strangers in the cgroup who do not leave.
-func (c *container) othersStay() bool {
+func (c *container) othersStay() (bool, error) {
 	for end := time.Now().Add(leaveTime); ; time.Sleep(5 * time.Millisecond) {
 		members, err := c.cg.Procs()
-		if err != nil || !c.strangers(members) {
-			return false
+		if err != nil {
+			return false, nil // nobody is removed with the cgroup
+		}
+		stay, err := c.strangers(members)
+		if err != nil || !stay {
+			return false, err
 		}
 		if time.Now().After(end) {
-			return true
+			return true, nil
 		}
 	}
 }
 
 // strangers says whether one of the processes is none of the container's: it is
 // alive, and the container's are dead.
-func (c *container) strangers(pids []int) bool {
+func (c *container) strangers(pids []int) (bool, error) {
 	for _, pid := range pids {
-		if p, err := state.Identify(pid); err == nil && p != c.rec.Init && p.Alive() {
-			return true
+		p, err := state.Identify(pid)
+		switch {
+		case errors.Is(err, unix.ESRCH):
+			continue
+		case err != nil:
+			return false, fault.New("process", "", fmt.Sprintf("read /proc/%d/stat", pid), err)
+		}
+		if pid == c.rec.Init.Pid && p != c.rec.Init {
+			return false, fault.New("delete", "pid "+strconv.Itoa(pid), "", errors.New("is in the container's cgroup and looks like its init, which began at another time")).
+				WithHint("clocks differ in a time namespace: call rt in the one in which the container was created")
+		}
+		if p != c.rec.Init && p.Alive() {
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // cleanUp is destroy on the way out with another error, which is the one to

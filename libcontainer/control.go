@@ -20,7 +20,11 @@ func (r *Runtime) Pause(id string) error {
 		return err
 	}
 	defer c.dir.Close()
-	switch c.status() {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	switch status {
 	case Created, Running:
 	case Paused:
 		return fault.New("", id, "", fault.ErrNotRunning).WithHint("it is paused already")
@@ -48,7 +52,11 @@ func (r *Runtime) Resume(id string) error {
 		return err
 	}
 	defer c.dir.Close()
-	if c.status() != Paused {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	if status != Paused {
 		return fault.New("", id, "", fault.ErrNotPaused)
 	}
 	return cg.Freeze(false)
@@ -75,7 +83,11 @@ func (r *Runtime) Update(id string, o UpdateOptions) error {
 		return err
 	}
 	defer c.dir.Close()
-	switch c.status() {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	switch status {
 	case Created, Running, Paused:
 	default:
 		return fault.New("", id, "", fault.ErrNotRunning)

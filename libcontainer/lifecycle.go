@@ -27,7 +27,7 @@ func (r *Runtime) State(id string) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.state(), nil
+	return c.state()
 }
 
 // List returns the state of every container below the root, sorted by id, and
@@ -50,7 +50,7 @@ func (r *Runtime) List() (list []*State, broken []error, err error) {
 	abreast(len(ids), func(i int) {
 		c, err := r.readFrom(store, ids[i])
 		if err == nil {
-			all[i].state = c.state()
+			all[i].state, err = c.state()
 		}
 		all[i].err = err
 	})
@@ -93,7 +93,11 @@ func (r *Runtime) Start(id string) error {
 		return err
 	}
 	defer c.dir.Close()
-	switch status := c.status(); status {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	switch status {
 	case Created:
 	case Stopped, Creating:
 		return fault.New("", id, "", errors.New("cannot start a container that has stopped"))
@@ -183,8 +187,9 @@ func (c *container) start(conn wire.Conn) error {
 	c.rt.log.Debug("container started", "id", c.rec.ID, "pid", c.rec.Init.Pid)
 	if !c.rec.Started {
 		c.rec.Started = true
+		// It spares others a question, and the program runs by now.
 		if err := c.dir.Save(c.rec); err != nil {
-			return err
+			c.rt.log.Warn(err.Error())
 		}
 	}
 	return c.poststart()
@@ -253,7 +258,11 @@ func (r *Runtime) Delete(id string, force bool) error {
 	}
 	c.dir = dir
 	if !force {
-		switch status := c.status(); status {
+		status, err := c.status()
+		if err != nil {
+			return err
+		}
+		switch status {
 		case Stopped, Created, Creating:
 		case Paused:
 			return fault.New("", id, "", fault.ErrRunning).WithHint("it is paused: rt resume it, or use --force")

@@ -48,7 +48,11 @@ func (r *Runtime) openLive(id string) (_ *live, err error) {
 			l.close()
 		}
 	}()
-	switch c.status() {
+	status, err := c.status()
+	if err != nil {
+		return nil, err
+	}
+	switch status {
 	case Created, Running, Paused:
 	default:
 		return nil, fault.New("", id, "", fault.ErrNotRunning)

@@ -5,10 +5,12 @@ package state
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
+	"rt/libcontainer/fault"
 	"rt/libcontainer/sys"
 )
 
@@ -72,18 +74,36 @@ func Identify(pid int) (Process, error) {
 	return Process{Pid: pid, Start: st.Start}, nil
 }
 
-// Alive says whether the process that had this pid and started at this time
-// (clock ticks since boot) still runs. A zombie does not.
-func Alive(pid int, start uint64) bool {
-	if pid <= 0 {
-		return false
+// Look says whether the process still runs: whoever has the pid and the same start
+// time. A zombie does not. An error says that it cannot be told, which is not the
+// same as its end.
+func (p Process) Look() (alive bool, err error) {
+	if p.Pid <= 0 {
+		return false, nil
 	}
-	st, err := ReadStat(pid)
-	return err == nil && st.Start == start && st.running()
+	for range 2 {
+		st, err := ReadStat(p.Pid)
+		if err == nil {
+			return st.Start == p.Start && st.running(), nil
+		}
+		if !errors.Is(err, unix.ESRCH) {
+			return false, fault.New("process", "", fmt.Sprintf("read /proc/%d/stat", p.Pid), err)
+		}
+		// Its directory is missing. A process that we may not even signal is
+		// another one, hidden from us (proc(5), hidepid).
+		if unix.Kill(p.Pid, 0) != nil {
+			return false, nil
+		}
+	}
+	return false, fault.New("process", fmt.Sprintf("/proc/%d/stat", p.Pid), "", errors.New("is missing, though there is such a process")).
+		WithHint("rt must see the processes of the host in a /proc of their pid namespace")
 }
 
-// Alive says whether the process still runs.
-func (p Process) Alive() bool { return Alive(p.Pid, p.Start) }
+// Alive is Look, where one that cannot be told counts as alive.
+func (p Process) Alive() bool {
+	alive, err := p.Look()
+	return alive || err != nil
+}
 
 // running: a zombie with other threads is only a first thread that has ended.
 func (s Stat) running() bool {

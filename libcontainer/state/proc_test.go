@@ -49,20 +49,27 @@ func TestAlive(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := p.Start
-	if !Alive(pid, start) || !p.Alive() {
+	is := func(pid int, start uint64) bool {
+		alive, err := Process{Pid: pid, Start: start}.Look()
+		if err != nil {
+			t.Error(err)
+		}
+		return alive
+	}
+	if !is(pid, start) || !p.Alive() {
 		t.Error("a running process is not alive")
 	}
-	if Alive(pid, start+1) {
+	if is(pid, start+1) {
 		t.Error("another start time is alive: pid reuse would go unseen")
 	}
-	if Alive(0, 0) || Alive(-1, 0) {
+	if is(0, 0) || is(-1, 0) {
 		t.Error("no pid is alive")
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	// Not reaped yet: it has become, or is about to become, a zombie.
-	for deadline := time.Now().Add(5 * time.Second); Alive(pid, start); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); is(pid, start); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a zombie is alive")
 		}

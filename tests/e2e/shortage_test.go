@@ -1,0 +1,127 @@
+package e2e
+
+// shortage_test.go: what rt cannot see for want of something, it does not take
+// for the end of a container.
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+	"rt/tests/harness"
+)
+
+// withFiles is the runtime's call with few file descriptors.
+func withFiles(c *harness.Container, files int, args ...string) *exec.Cmd {
+	cmd := c.Command(args...)
+	script := "ulimit -n " + strconv.Itoa(files) + `; exec "$@"`
+	limited := exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, cmd.Args...)...)
+	limited.Env, limited.Dir = cmd.Env, cmd.Dir
+	return limited
+}
+
+// TestFewFiles: with too few file descriptors a running container is none that
+// has stopped.
+func TestFewFiles(t *testing.T) {
+	for _, manager := range []string{"", "disabled"} {
+		c := harness.New(t, sh("sleep 1000"))
+		c.Runtime.Only(t, "has other needs")
+		if manager != "" {
+			c.Global = []string{"--cgroup-manager", manager}
+			c.Spec.Linux.CgroupsPath, c.Spec.Linux.Resources = "", nil
+		}
+		c.Detached()
+		pid := c.Status().Pid
+		for files := 3; files < 14; files++ {
+			for _, args := range [][]string{{"state"}, {"list"}, {"delete"}, {"exec", c.ID, "true"}, {"kill", c.ID, "0"}, {"pause"}, {"resume"}, {"delete", "--force"}} {
+				if len(args) < 3 && args[0] != "list" {
+					args = append(args, c.ID)
+				}
+				r := harness.Exec(t, withFiles(c, files, args...))
+				alive := unix.Kill(pid, 0) == nil
+				call := fmt.Sprintf("%d files: %v", files, r)
+				switch {
+				case strings.Contains(r.Stdout+r.Stderr, "stopped"), strings.Contains(r.Stderr, "not running"):
+					t.Error("taken for a stopped one: ", call)
+				case args[0] == "delete" && len(args) == 2 && (r.Code == 0 || !alive):
+					t.Fatal("deleted without --force: ", call)
+				case args[0] == "delete" && len(args) == 3 && r.Code == 0 && alive:
+					t.Fatal("forgotten: ", call)
+				case args[0] == "delete" && len(args) == 3 && !alive:
+					c.Do("delete", "--force", c.ID).WantExit(t, 0) // of what had no place to finish
+					c.CheckGone()
+					c.Detached()
+					pid = c.Status().Pid
+				case !alive:
+					t.Fatal("killed: ", call)
+				}
+				if args[0] == "pause" && r.Code == 0 {
+					c.OK("resume", c.ID)
+				}
+			}
+		}
+	}
+}
+
+// TestForeignClock: who is in another time namespace sees other start times, and
+// must not take the container's init for a stranger.
+func TestForeignClock(t *testing.T) {
+	unshare := harness.Need(t, "unshare")
+	harness.Root(t)
+	c := harness.New(t, sh("sleep 1000"))
+	c.Runtime.Only(t, "looks at the clock alone")
+	c.Detached()
+	for _, args := range [][]string{{"delete", c.ID}, {"delete", "--force", c.ID}} {
+		cmd := c.Command(args...)
+		argv := append([]string{"--time", "--boottime", "1000", "--fork"}, cmd.Args...)
+		harness.Exec(t, exec.Command(unshare, argv...)).WantFailure(t, "began at another time", "time namespace")
+	}
+	if status := c.Status().Status; status != specs.StateRunning {
+		t.Errorf("status %s", status)
+	}
+}
+
+// TestStartFullDisk: what start cannot write down is no reason to call a start
+// failed, whose program runs.
+func TestStartFullDisk(t *testing.T) {
+	harness.Root(t)
+	c := harness.New(t, sh("sleep 1000"))
+	c.Runtime.Only(t, "writes elsewhere")
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", c.State, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Do("delete", "--force", c.ID)
+		if err := unix.Unmount(c.State, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	c.Spec.Hooks = &specs.Hooks{Poststart: shHook("echo ran >"+c.Host("hook"), 0)}
+	c.Create()
+	f, err := os.Create(c.State + "/fill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; err == nil; n++ {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	f.Close()
+	r := c.OK("start", c.ID)
+	if !strings.Contains(r.Stderr, "no space left on device") {
+		t.Errorf("the disk was not full: %v", r)
+	}
+	if _, err := os.Stat(c.Host("hook")); err != nil {
+		t.Error("the hook has not run")
+	}
+	if status := c.Status().Status; status != specs.StateRunning {
+		t.Errorf("status %s", status)
+	}
+}
