@@ -268,13 +268,13 @@ static int clone_into(struct order *o, char *stack, uint64_t flags, int *pidfd)
 	return clone(run, stack + STACK, (int)(flags | SIGCHLD), o, pidfd, NULL, NULL);
 }
 
-/* given_files: Go has raised the soft limit to the hard one. If it is something
- * else by now, somebody wants it so. */
+/* given_files: Go has raised the soft limit to one below the hard one. If it is
+ * something else by now, somebody wants it so. */
 static void given_files(struct order *o)
 {
 	struct rlimit now, start = rt_files_limit();
 
-	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == now.rlim_max &&
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == now.rlim_max - 1 &&
 	    now.rlim_max == start.rlim_max && start.rlim_cur < now.rlim_cur)
 		o->files = start;
 }

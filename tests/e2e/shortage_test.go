@@ -125,3 +125,40 @@ func TestStartFullDisk(t *testing.T) {
 		t.Errorf("status %s", status)
 	}
 }
+
+// TestGivenFiles: without a limit in the configuration the program has the one that
+// the caller has, not what the runtime makes of it for itself.
+func TestGivenFiles(t *testing.T) {
+	const limits = "ulimit -Sn; ulimit -Hn"
+	given := func(c *harness.Container, args ...string) *exec.Cmd {
+		cmd := withFiles(c, 1000, args...)
+		cmd.Args[2] = strings.Replace(cmd.Args[2], ";", "; ulimit -S -n 500;", 1)
+		return cmd
+	}
+	for name, prepare := range map[string]func(c *harness.Container){
+		"plain": func(*harness.Container) {}, "user namespace": func(c *harness.Container) { userns(t, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := harness.New(t, sh(limits+"; sleep 1000"))
+			c.Runtime.Only(t, "hands on what Go has made of it")
+			c.Spec.Process.Rlimits = nil
+			prepare(c)
+			c.Save()
+			out, err := os.Create(c.Host("out"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close()
+			cmd := given(c, "create", "--bundle", c.Dir, c.ID)
+			cmd.Stdout = out
+			harness.Exec(t, cmd).WantExit(t, 0)
+			c.OK("start", c.ID)
+			awaitFileText(t, c.Host("out"), "500\n1000\n")
+			harness.Exec(t, given(c, "exec", c.ID, "sh", "-c", limits)).WantOutput(t, "500\n1000\n")
+			c.OK("delete", "--force", c.ID)
+			c.Spec.Process.Args = []string{"sh", "-c", limits}
+			c.Save()
+			harness.Exec(t, given(c, "run", "--bundle", c.Dir, c.ID)).WantOutput(t, "500\n1000\n")
+		})
+	}
+}
