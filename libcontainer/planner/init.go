@@ -6,6 +6,7 @@ package planner
 // such an init only makes itself into the program. The others run initstage.
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ import (
 //   - with a user or time namespace: only a process of its own gets into these,
 //     and what it makes there belongs to its users;
 //   - in a mount namespace that existed, or in the host's;
+//   - where a path leads through what procfs shows of whoever looks (/proc/self):
+//     to one who is not in the pid namespace it shows nothing;
 //   - with hooks that run in the container;
 //   - where memory that the image has a say in would be charged to rt's caller
 //     (tmpcopyup), or a file system could show the maker's pid namespace;
@@ -35,6 +38,8 @@ func Direct(s *specs.Spec, ns Namespaces, o Options, filter *plan.Seccomp) bool 
 		return false
 	case ns.Has&(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME) != 0, ns.New&unix.CLONE_NEWNS == 0:
 		return false
+	case ns.Has&unix.CLONE_NEWPID != 0 && throughSelf(s):
+		return false
 	case s.Hooks != nil && len(s.Hooks.CreateContainer)+len(s.Hooks.StartContainer) > 0:
 		return false
 	case filter != nil && (filter.KillsThread || filter.NotifyFd != plan.None):
@@ -42,6 +47,27 @@ func Direct(s *specs.Spec, ns Namespaces, o Options, filter *plan.Seccomp) bool 
 	}
 	procs := Procs(s)
 	return procs <= maxProcs && !slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return !directMount(&m) })
+}
+
+// throughSelf says whether a path of the configuration leads through /proc/self, by
+// name or by a link that is usual.
+func throughSelf(s *specs.Spec) bool {
+	paths := []string{s.Process.Cwd}
+	if s.Linux != nil {
+		paths = slices.Concat(paths, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths)
+	}
+	for i := range s.Mounts {
+		paths = append(paths, s.Mounts[i].Destination)
+	}
+	return slices.ContainsFunc(paths, func(p string) bool {
+		p = path.Clean("/"+p) + "/"
+		if strings.Contains(p, "/self/") || strings.Contains(p, "/thread-self/") {
+			return true
+		}
+		return slices.ContainsFunc([]string{
+			"/proc/net/", "/proc/mounts/", "/dev/fd/", "/dev/stdin/", "/dev/stdout/", "/dev/stderr/", "/etc/mtab/",
+		}, func(link string) bool { return strings.HasPrefix(p, link) })
+	})
 }
 
 // maxProcs is how many procfs a container's first moment gives to the outside.

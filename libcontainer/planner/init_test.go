@@ -33,6 +33,15 @@ func TestDirect(t *testing.T) {
 		{"time namespace", namespace("time", ""), false},
 		{"host's mount namespace", func(s *specs.Spec) { s.Linux.Namespaces = s.Linux.Namespaces[:1] }, false},
 		{"joined mount namespace", func(s *specs.Spec) { s.Linux.Namespaces[1].Path = "/m" }, false},
+		{"masks through self", func(s *specs.Spec) { s.Linux.MaskedPaths = []string{"/proc/keys", "/proc/net"} }, false},
+		{"read-only through self", func(s *specs.Spec) { s.Linux.ReadonlyPaths = []string{"/proc/thread-self"} }, false},
+		{"the same without a pid namespace", func(s *specs.Spec) {
+			s.Linux.Namespaces = s.Linux.Namespaces[1:]
+			s.Linux.MaskedPaths = []string{"/proc/self/environ"}
+		}, true},
+		{"in self", func(s *specs.Spec) { s.Process.Cwd = "/proc/../proc/self" }, false},
+		{"mounted onto self", func(s *specs.Spec) { s.Mounts = append(s.Mounts, specs.Mount{Destination: "/proc/net/dev", Options: []string{"bind"}}) }, false},
+		{"a name like it", func(s *specs.Spec) { s.Process.Cwd = "/proc/selfish" }, true},
 		{"no process", func(s *specs.Spec) { s.Process = nil }, false},
 		{"no arguments", func(s *specs.Spec) { s.Process.Args = nil }, false},
 		{"no root", func(s *specs.Spec) { s.Root = nil }, false},

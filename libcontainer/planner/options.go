@@ -277,7 +277,7 @@ func (p *parsed) apply(o mountOption) {
 	case optPropagation:
 		p.propagation = append(p.propagation, o.bits)
 	case optBind:
-		p.bind, p.rbind = true, o.bits != 0
+		p.bind, p.rbind = true, p.rbind || o.bits != 0 // mount(2)'s flags add up
 	case optRemount:
 		p.remount = true
 	case optCopyUp:

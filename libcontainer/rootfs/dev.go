@@ -178,7 +178,7 @@ func (r *Root) existing(d *plan.Device, parent int, name string) error {
 		return err
 	}
 	switch {
-	case isNode(st, d):
+	case isNode(st, d), isMounted(st, d):
 		return nil
 	case isPlaceholder(st) && d.Index == plan.None:
 		return r.bindNode(d, parent, name)
@@ -193,12 +193,20 @@ func isNode(st unix.Statx_t, d *plan.Device) bool {
 	return d.Type == unix.S_IFIFO || st.Rdev_major == d.Major && st.Rdev_minor == d.Minor
 }
 
+// isMounted says that something is mounted in a default device's place.
+func isMounted(st unix.Statx_t, d *plan.Device) bool {
+	return d.Index == plan.None && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
 func isPlaceholder(st unix.Statx_t) bool {
 	return st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size == 0
 }
 
 // bindNode binds the host's node of the same path, if it is that device.
 func (r *Root) bindNode(d *plan.Device, parent int, name string) error {
+	if st, err := sys.StatAt(parent, name); err == nil && isMounted(st, d) {
+		return nil
+	}
 	tree, err := sys.CloneTree(unix.AT_FDCWD, d.Path, false, true)
 	if err != nil {
 		return fmt.Errorf("bind the host's %s: %w", d.Path, err)

@@ -46,8 +46,18 @@ func TestRootfs(t *testing.T) {
 				{Path: "/dev/sub/pipe", Type: "p", FileMode: &mode},
 			}
 		}, "stat -c '%F %t:%T %a %u:%g' /dev/mine; stat -c '%F %a' /dev/sub/pipe", "character special file 1:5 640 6:6\nfifo 640\n", ""},
+		{"bind in a default device's place", func(s *specs.Spec) {
+			for dest, source := range map[string]string{"/dev/random": "/dev/urandom", "/dev/zero": filepath.Join(src, "f")} {
+				s.Mounts = append(s.Mounts, specs.Mount{Destination: dest, Type: "bind", Source: source, Options: []string{"bind"}})
+			}
+		}, "stat -c %t:%T /dev/random; cat /dev/zero", "1:9\nfrom the host\n", ""},
 		{"readonly root", func(s *specs.Spec) { s.Root.Readonly = true }, "touch /x 2>&1 | grep -o 'Read-only file system'; touch /dev/shm/x && echo on", "Read-only file system\non\n", ""},
 		{"masked file", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/etc/passwd") }, "wc -c < /etc/passwd", "0\n", ""},
+		{"masked, of whoever looks", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc/self/environ", "/proc/net") },
+			"wc -c < /proc/1/environ; ls /proc/1/net", "0\n", ""},
+		{"read-only, of whoever looks", func(s *specs.Spec) { s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, "/proc/self") },
+			"echo 500 2>/dev/null >/proc/1/oom_score_adj || echo refused", "refused\n", ""},
+		{"working directory of whoever looks", func(s *specs.Spec) { s.Process.Cwd = "/proc/self" }, "cat comm", "cat\n", ""},
 		{"masked directory", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/bin/../etc") }, "ls -A /etc; touch /etc/x 2>&1 | grep -o 'Read-only.*'", "Read-only file system\n", ""},
 		{"readonly paths", func(*specs.Spec) {}, "echo h > /proc/sys/kernel/hostname 2>&1; echo 1 2>/dev/null > /proc/sysrq-trigger || echo refused", "refused\n", "prints"},
 		{"sysctl", func(s *specs.Spec) {

@@ -364,3 +364,17 @@ func TestOOMScoreInUserNamespace(t *testing.T) {
 	c.Spec.Process.OOMScoreAdj = new(123)
 	c.Run().WantOutput(t, "123\n")
 }
+
+// TestBindOverDevice: what the configuration mounts in a default device's place is
+// not covered by the host's node.
+func TestBindOverDevice(t *testing.T) {
+	c := harness.New(t, sh("stat -c %t:%T /dev/random; cat /dev/zero | head -c 5"))
+	userns(t, c)
+	for dest, source := range map[string]string{"/dev/random": "/dev/urandom", "/dev/zero": c.Host("empty")} {
+		c.Spec.Mounts = append(c.Spec.Mounts, specs.Mount{Destination: dest, Type: "bind", Source: source, Options: []string{"bind"}})
+	}
+	if err := os.WriteFile(c.Host("empty"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.Run().WantOutput(t, "1:9\n")
+}
