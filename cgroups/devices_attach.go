@@ -4,6 +4,7 @@ package cgroups
 
 import (
 	"encoding/binary"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -16,11 +17,20 @@ import (
 )
 
 // setDevices applies the rules. A rootless user may set none, and can make no
-// device nodes either.
+// device nodes either. The host's root, who only calls itself rootless, gets them
+// where they can be had.
 func (m *manager) setDevices(res *specs.LinuxResources, fresh bool) error {
-	if m.rec.Rootless {
+	if m.rec.Rootless && (m.rec.Unit != nil || unix.Geteuid() != 0 || inUserNS()) {
 		return nil
 	}
+	err := m.tryDevices(res, fresh)
+	if m.rec.Rootless && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EROFS) || errors.Is(err, ErrUnavailable)) {
+		return nil
+	}
+	return err
+}
+
+func (m *manager) tryDevices(res *specs.LinuxResources, fresh bool) error {
 	rules, err := m.decideDevices(res)
 	if err != nil {
 		return err

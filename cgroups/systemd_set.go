@@ -25,6 +25,10 @@ func (m *systemdManager) Set(res *specs.LinuxResources) error {
 	if err := m.checkMemory(res.Memory); err != nil {
 		return err
 	}
+	res, err := m.completed(res)
+	if err != nil {
+		return err
+	}
 	if err := m.check(res, false); err != nil {
 		return err
 	}

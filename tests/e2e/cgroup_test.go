@@ -100,6 +100,16 @@ func TestDeviceRules(t *testing.T) {
 	}
 }
 
+// TestDeviceRulesOfRootlessRoot: root who calls itself rootless has device rules as
+// always.
+func TestDeviceRulesOfRootlessRoot(t *testing.T) {
+	harness.Root(t)
+	c := harness.New(t, sh("mknod /tmp/loop c 10 237; head -c 0 /tmp/loop 2>&1 | grep -o 'Operation not permitted'"))
+	c.Global = []string{"--rootless=true"}
+	c.Spec.Process.Capabilities.Effective = harness.DefaultCaps()
+	c.Run().WantOutput(t, "Operation not permitted\n")
+}
+
 func TestKillWholeCgroupWithoutPidNamespace(t *testing.T) {
 	c := harness.New(t, sh("for i in 1 2 3 4 5; do (trap '' TERM; sleep 100) & done; touch /up; exec sleep 100"))
 	harness.WithNamespaces(c.Spec, specs.MountNamespace, specs.UTSNamespace, specs.IPCNamespace, specs.NetworkNamespace)
