@@ -380,19 +380,19 @@ func (c *container) poststop() {
 	}
 	// Each runs whatever became of the one before it.
 	for _, h := range planner.Hooks(c.rec.Hooks.Poststop) {
-		if err := c.runHooks("poststop", []plan.Hook{h}, Stopped, 0); err != nil {
+		if err := c.runHooks(context.Background(), "poststop", []plan.Hook{h}, Stopped, 0); err != nil {
 			c.rt.log.Warn(err.Error())
 		}
 	}
 }
 
 // runHooks runs hooks in the runtime's own namespaces.
-func (c *container) runHooks(kind string, list []plan.Hook, status string, pid int) error {
+func (c *container) runHooks(ctx context.Context, kind string, list []plan.Hook, status string, pid int) error {
 	st, err := hookStateJSON(c.rec, status, pid)
 	if err != nil {
 		return err
 	}
-	return c.rt.runHooks(context.Background(), kind, list, c.rec.Bundle, st, c.rec.Annotations)
+	return c.rt.runHooks(ctx, kind, list, c.rec.Bundle, st, c.rec.Annotations)
 }
 
 // runHooks runs hooks as children of the process. What rt's own caller has left

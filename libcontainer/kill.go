@@ -4,6 +4,7 @@ package libcontainer
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -32,7 +33,14 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 			return err
 		}
 		if len(members) > 0 {
-			return c.cg.Kill(sig)
+			err := c.cg.Kill(sig)
+			if err == nil && alive && sig == sys.SIGKILL && !slices.Contains(members, c.rec.Init.Pid) { // it was moved
+				err = signalProcess(c.rec.Init, sig)
+				if errors.Is(err, fault.ErrNotRunning) {
+					err = nil
+				}
+			}
+			return err
 		}
 	}
 	if !alive {

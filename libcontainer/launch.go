@@ -366,12 +366,16 @@ func (l *launch) runtimeHooks() error {
 		return err
 	}
 	h := l.spec.Hooks
-	ctx := l.ctx
-	if l.opts.Interruptible != nil {
-		var stop context.CancelFunc
+	ctx, stop := l.ctx, func() {}
+	switch {
+	case l.opts.Interruptible != nil:
 		ctx, stop = l.opts.Interruptible(ctx)
-		defer stop()
+	case l.opts.Relay != nil:
+		if ctx, stop, err = l.opts.Relay.interruptible(ctx); err != nil {
+			return err
+		}
 	}
+	defer stop()
 	//lint:ignore SA1019 deprecated in the specification, and how Docker sets up networks
 	if err := l.rt.runHooks(ctx, "prestart", planner.Hooks(h.Prestart), l.opts.Bundle, st, l.spec.Annotations); err != nil {
 		return err

@@ -211,12 +211,16 @@ func (c *child) death() (syscall.WaitStatus, error) {
 	return status, nil
 }
 
-// kill ends the process, unless it is dead and reaped, and closes its pidfd.
+// kill ends the process, unless it is dead and reaped, and closes its pidfd. One
+// that does not die in time, frozen from above or in the kernel, is left to a
+// later delete.
 func (c *child) kill() {
 	c.signal()
 	if !c.reaped {
-		_, _ = sys.Reap(c.pidfd)
-		c.reaped = true
+		if i, err := sys.Readable(removeDeadline, c.pidfd); err == nil && i == 0 {
+			_, _ = sys.Reap(c.pidfd)
+			c.reaped = true
+		}
 	}
 	sys.Close(c.pidfd)
 }

@@ -3,6 +3,7 @@ package libcontainer
 // lifecycle.go: what the commands do to a container after its creation.
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"strings"
@@ -116,7 +117,7 @@ func (r *Runtime) Start(id string) error {
 	}
 	conn := wire.Conn{Fd: fd}
 	defer conn.Close()
-	if err := c.start(conn); err != nil {
+	if err := c.start(context.Background(), conn); err != nil {
 		c.untilReaped()
 		return err
 	}
@@ -156,8 +157,8 @@ func (c *container) waitReady() error {
 	return nil
 }
 
-// start releases init and runs what comes after.
-func (c *container) start(conn wire.Conn) error {
+// start releases init and runs what comes after. Whoever ends ctx kills init too.
+func (c *container) start(ctx context.Context, conn wire.Conn) error {
 	if c.rec.NoProcess {
 		// Like any other container whose program cannot be executed, it
 		// has stopped when start returns.
@@ -192,7 +193,7 @@ func (c *container) start(conn wire.Conn) error {
 			c.rt.log.Warn(err.Error())
 		}
 	}
-	return c.poststart()
+	return c.poststart(ctx)
 }
 
 // endTime is how long an init that has failed may take to end by itself.
@@ -218,11 +219,11 @@ func (c *container) stopped(conn wire.Conn) {
 
 // poststart runs the hooks; when one fails the container is stopped and
 // destroyed (runtime-spec 1.3 runtime.md, "Lifecycle", step 10).
-func (c *container) poststart() error {
+func (c *container) poststart(ctx context.Context) error {
 	if c.rec.Hooks == nil || len(c.rec.Hooks.Poststart) == 0 {
 		return nil
 	}
-	err := c.runHooks("poststart", planner.Hooks(c.rec.Hooks.Poststart), Running, c.rec.Init.Pid)
+	err := c.runHooks(ctx, "poststart", planner.Hooks(c.rec.Hooks.Poststart), Running, c.rec.Init.Pid)
 	if err == nil {
 		return nil
 	}

@@ -60,7 +60,7 @@ func (r *Runtime) Run(ctx context.Context, o CreateOptions) (exit int, err error
 	// Before the program can ask for the terminal's size.
 	detach, err := l.attach()
 	if err == nil {
-		err = c.start(l.conn)
+		err = l.start(c)
 	}
 	if err != nil {
 		detach()
@@ -83,6 +83,17 @@ func (r *Runtime) Run(ctx context.Context, o CreateOptions) (exit int, err error
 		go c.notify.serve()
 	}
 	return l.foreground(detach)
+}
+
+// start is the container's, which the end of the caller's context ends.
+func (l *launch) start(c *container) error {
+	stop := l.killOnCancel()
+	err := c.start(l.ctx, l.conn)
+	stop()
+	if err == nil && l.ctx.Err() != nil {
+		err = fault.New("", l.opts.ID, "killed", context.Cause(l.ctx))
+	}
+	return err
 }
 
 // foreground stays with the container until its program has ended.

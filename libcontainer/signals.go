@@ -3,6 +3,8 @@ package libcontainer
 // signals.go: signals on their way to a foreground process.
 
 import (
+	"context"
+	"fmt"
 	"syscall"
 
 	"rt/libcontainer/fault"
@@ -37,6 +39,34 @@ func (r *SignalRelay) hold() syscall.Signal {
 	}
 	r.early = append(r.early, s)
 	return s
+}
+
+// interruptible makes of a context one that also ends when a signal comes that is
+// a wish to end; all that come are kept. stop ends the watch.
+func (r *SignalRelay) interruptible(ctx context.Context) (_ context.Context, stop context.CancelFunc, err error) {
+	wake, err := sys.NewEvent()
+	if err != nil {
+		return nil, nil, fault.New("signals", "", "eventfd", err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			if i, err := sys.Readable(0, r.fd, wake); err != nil || i == 1 {
+				return
+			}
+			if s := r.hold(); endsProgram(s) {
+				cancel(fmt.Errorf("%v signal received", s))
+			}
+		}
+	}()
+	return ctx, func() {
+		sys.SetEvent(wake)
+		<-done
+		sys.Close(wake)
+		cancel(nil)
+	}, nil
 }
 
 // untilDead passes signals on until the process behind pidfd has exited.

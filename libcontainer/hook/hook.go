@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -16,8 +15,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
@@ -45,6 +42,9 @@ func Run(ctx context.Context, kind string, hooks []plan.Hook, dir string, state 
 }
 
 func run(caller context.Context, h plan.Hook, dir string, state []byte, out Output) *fault.Error {
+	if caller.Err() != nil {
+		return fault.New("", h.Path, "", fmt.Errorf("not run: %w", context.Cause(caller)))
+	}
 	var output tail
 	cmd := exec.Command(h.Path)
 	if len(h.Args) > 0 {
@@ -98,7 +98,7 @@ func wait(ctx context.Context, cmd *exec.Cmd, pidfd int, timeout time.Duration) 
 	defer sys.Close(pidfd)
 	fds := []int{pidfd}
 	if ctx.Done() != nil {
-		wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		wake, err := sys.NewEvent()
 		if err != nil {
 			_ = sys.KillGroup(cmd.Process.Pid)
 			return false, errors.Join(err, cmd.Wait())
@@ -106,7 +106,7 @@ func wait(ctx context.Context, cmd *exec.Cmd, pidfd int, timeout time.Duration) 
 		done := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
 			defer close(done)
-			_, _ = unix.Write(wake, binary.NativeEndian.AppendUint64(nil, 1))
+			sys.SetEvent(wake)
 		})
 		defer func() {
 			if !stop() {

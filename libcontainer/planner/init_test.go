@@ -40,7 +40,9 @@ func TestDirect(t *testing.T) {
 			s.Linux.MaskedPaths = []string{"/proc/self/environ"}
 		}, true},
 		{"in self", func(s *specs.Spec) { s.Process.Cwd = "/proc/../proc/self" }, false},
-		{"mounted onto self", func(s *specs.Spec) { s.Mounts = append(s.Mounts, specs.Mount{Destination: "/proc/net/dev", Options: []string{"bind"}}) }, false},
+		{"mounted onto self", func(s *specs.Spec) {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/proc/net/dev", Options: []string{"bind"}})
+		}, false},
 		{"a name like it", func(s *specs.Spec) { s.Process.Cwd = "/proc/selfish" }, true},
 		{"no process", func(s *specs.Spec) { s.Process = nil }, false},
 		{"no arguments", func(s *specs.Spec) { s.Process.Args = nil }, false},

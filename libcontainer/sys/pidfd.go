@@ -3,6 +3,7 @@ package sys
 // pidfd.go: processes by file descriptor, and waiting for them.
 
 import (
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"syscall"
@@ -70,6 +71,13 @@ func ReapAny() (pid int, status syscall.WaitStatus, err error) {
 	})
 	return pid, status, err
 }
+
+// NewEvent returns an fd, close-on-exec, that is readable once somebody has called
+// SetEvent (eventfd(2)).
+func NewEvent() (int, error) { return unix.Eventfd(0, unix.EFD_CLOEXEC) }
+
+// SetEvent makes an fd of NewEvent readable for good.
+func SetEvent(fd int) { _, _ = unix.Write(fd, binary.NativeEndian.AppendUint64(nil, 1)) }
 
 // Poll returns the index of an fd that is readable or at its end now, or -1.
 func Poll(fds ...int) (int, error) { return poll(func() int { return 0 }, fds) }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,6 +120,25 @@ func TestKillWholeCgroupWithoutPidNamespace(t *testing.T) {
 	c.Await(specs.StateStopped)
 	c.OK("delete", "--force", c.ID)
 	c.CheckGone()
+}
+
+// TestKillReachesAMovedInit: init is killed wherever somebody has put it.
+func TestKillReachesAMovedInit(t *testing.T) {
+	harness.Root(t)
+	c := harness.New(t, sh("sleep 100 & touch /up; exec sleep 100"))
+	harness.WithNamespaces(c.Spec, specs.MountNamespace, specs.UTSNamespace, specs.IPCNamespace, specs.NetworkNamespace)
+	c.Detached()
+	awaitFile(t, filepath.Join(c.Rootfs, "up"))
+	for _, dir := range harness.CgroupMounts(t) {
+		if _, err := os.Stat(filepath.Join(dir, c.ID)); err != nil {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(c.Status().Pid)), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.OK("kill", c.ID, "KILL")
+	c.Await(specs.StateStopped)
 }
 
 func TestSubCgroupsAreRemoved(t *testing.T) {

@@ -275,7 +275,7 @@ func TestStartContainerHooksAreFiltered(t *testing.T) {
 // TestInterruptedCreate: what is half made when somebody wants an end is undone,
 // and the hook does not stay.
 func TestInterruptedCreate(t *testing.T) {
-	for _, args := range [][]string{{"create"}, {"run", "--detach"}} {
+	for _, args := range [][]string{{"create"}, {"run", "--detach"}, {"run"}} {
 		c := harness.New(t, sh("exec sleep 1000"))
 		c.Runtime.Only(t, "goes on")
 		began := c.Host("began")

@@ -53,7 +53,9 @@ func TestRootfs(t *testing.T) {
 		}, "stat -c %t:%T /dev/random; cat /dev/zero", "1:9\nfrom the host\n", ""},
 		{"readonly root", func(s *specs.Spec) { s.Root.Readonly = true }, "touch /x 2>&1 | grep -o 'Read-only file system'; touch /dev/shm/x && echo on", "Read-only file system\non\n", ""},
 		{"masked file", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/etc/passwd") }, "wc -c < /etc/passwd", "0\n", ""},
-		{"masked, of whoever looks", func(s *specs.Spec) { s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc/self/environ", "/proc/net") },
+		{"masked, of whoever looks", func(s *specs.Spec) {
+			s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/proc/self/environ", "/proc/net")
+		},
 			"wc -c < /proc/1/environ; ls /proc/1/net", "0\n", ""},
 		{"read-only, of whoever looks", func(s *specs.Spec) { s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, "/proc/self") },
 			"echo 500 2>/dev/null >/proc/1/oom_score_adj || echo refused", "refused\n", ""},

@@ -361,6 +361,33 @@ func TestCancel(t *testing.T) {
 	t.Errorf("before %+v, after %+v", before, d.usage())
 }
 
+// TestCancelInHook: the end of the context ends a run in whatever hook it is.
+func TestCancelInHook(t *testing.T) {
+	slow := []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "exec sleep 100"}}}
+	for kind, hooks := range map[string]*specs.Hooks{
+		"createRuntime": {CreateRuntime: slow}, "createContainer": {CreateContainer: slow},
+		"startContainer": {StartContainer: slow}, "poststart": {Poststart: slow},
+	} {
+		spec := harness.Spec("sleep", "1000")
+		spec.Hooks = hooks
+		d := newDaemon(t, spec)
+		for _, detach := range []bool{false, true} {
+			ctx, cancel := context.WithTimeout(context.Background(), harness.Slow(300*time.Millisecond))
+			o := d.options(1)
+			o.Detach = detach
+			begin := time.Now()
+			_, err := d.Run(ctx, o)
+			cancel()
+			if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took > harness.Slow(10*time.Second) {
+				t.Errorf("%s, detached %v: %v after %v", kind, detach, err, took)
+			}
+			if list, broken, _ := d.List(); len(list)+len(broken) > 0 {
+				t.Errorf("%s, detached %v: left: %v, %v", kind, detach, list, broken)
+			}
+		}
+	}
+}
+
 // TestInitIsRt: the built rt is the init of another program's containers.
 func TestInitIsRt(t *testing.T) {
 	rt := harness.Find(t)
