@@ -78,9 +78,9 @@ func (m *manager) killLoop(g *group) error {
 			err = signal(pids, unix.SIGKILL)
 		}
 		if f != nil && !f.v2 {
-			err = errors.Join(err, m.thawV1())
+			err = fault.Join(err, m.thawV1())
 		} else if f != nil {
-			err = errors.Join(err, ignoreGone(f.freeze(false, freezeTime)))
+			err = fault.Join(err, ignoreGone(f.freeze(false, freezeTime)))
 		}
 		switch {
 		case err != nil:
@@ -110,7 +110,7 @@ func (m *manager) signalOnce(g *group, sig syscall.Signal) (result error) {
 			return err
 		}
 		if !paused && f.freeze(true, 500*time.Millisecond) == nil {
-			defer func() { result = errors.Join(result, ignoreGone(f.freeze(false, freezeTime))) }()
+			defer func() { result = fault.Join(result, ignoreGone(f.freeze(false, freezeTime))) }()
 		}
 	}
 	pids, err := procs(g.dir)

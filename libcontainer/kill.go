@@ -28,7 +28,7 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 		members, err := c.cg.Procs()
 		if err != nil {
 			if sig == sys.SIGKILL && alive { // as much as can be done
-				err = errors.Join(err, signalProcess(c.rec.Init, sig))
+				err = fault.Join(err, signalProcess(c.rec.Init, sig))
 			}
 			return err
 		}

@@ -295,7 +295,7 @@ func (r *Runtime) RemoveMounts(id string, destinations []string) error {
 		}
 	}
 	l.rec.Mounts = rest
-	return errors.Join(err, l.dir.Save(l.rec))
+	return fault.Join(err, l.dir.Save(l.rec))
 }
 
 // chosen are the indexes of the last mounts added at these destinations, in the

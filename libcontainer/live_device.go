@@ -122,14 +122,17 @@ func (r *Runtime) AddDevices(id string, devices []Device) error {
 	if err := l.dir.Save(l.rec); err != nil {
 		return err
 	}
+	takeBack := func() {
+		l.rec.Devices = before
+		if uerr := fault.Join(l.setRules(cg), l.dir.Save(l.rec)); uerr != nil {
+			r.log.Warn("devices: take it back: " + uerr.Error())
+		}
+	}
 	if err = l.setRules(cg); err == nil {
 		err = way.AddNodes(nodes)
 	}
 	if err != nil {
-		l.rec.Devices = before
-		if uerr := errors.Join(l.setRules(cg), l.dir.Save(l.rec)); uerr != nil {
-			r.log.Warn("devices: take it back: " + uerr.Error())
-		}
+		takeBack()
 		return err
 	}
 	for i, n := range nodes {
@@ -138,7 +141,16 @@ func (r *Runtime) AddDevices(id string, devices []Device) error {
 			a.Name = nil
 		}
 	}
-	return l.dir.Save(l.rec)
+	if err := l.dir.Save(l.rec); err != nil {
+		for _, d := range l.rec.Devices[len(before):] {
+			if uerr := l.removeDevice(way, d); uerr != nil {
+				r.log.Warn("devices: take it back: " + uerr.Error())
+			}
+		}
+		takeBack()
+		return err
+	}
+	return nil
 }
 
 // openDevice looks at one device on the host.

@@ -219,7 +219,7 @@ func (o *outside) takeProcs(count int) error {
 	}
 	missing := errors.New("init was killed before it had begun")
 	if i, err := sys.Poll(o.conn); err != nil || i < 0 {
-		return errors.Join(err, missing)
+		return fault.Join(missing, err)
 	}
 	var byte [1]byte
 	_, procs, err := sys.Recv(o.conn, byte[:])

@@ -96,12 +96,23 @@ static ssize_t send_message(int to, struct iovec *iov, size_t parts, const int *
 	return n;
 }
 
-static void reply(int kind, int op, int error, int value, const int *rights, int count)
+/* answer says 0 also where nobody is there any more to hear it. */
+static int answer(int kind, int op, int error, int value, const int *rights, int count)
 {
 	struct rt_join_reply r = { .kind = kind, .op = op, .error = error, .value = value, .path = path };
 	struct iovec iov = { .iov_base = &r, .iov_len = sizeof(r) };
 
-	(void)send_message(sock, &iov, 1, rights, count);
+	if (send_message(sock, &iov, 1, rights, count) >= 0 || errno == EPIPE || errno == ECONNRESET)
+		return 0;
+	return -1;
+}
+
+/* reply ends us where it cannot be sent: the end of the socket says so, and
+ * nobody waits for more. */
+static void reply(int kind, int op, int error, int value, const int *rights, int count)
+{
+	if (answer(kind, op, error, value, rights, count) != 0)
+		_exit(1);
 }
 
 /* open_root is for looking at the program. Behind a filter it is the very call
@@ -158,7 +169,8 @@ static void fail(int op, int error, int with_root)
 		_exit(1);
 	}
 	root = with_root ? open_root() : -1;
-	reply(RT_JOIN_FAILED, op, error, 0, &root, root >= 0);
+	if (answer(RT_JOIN_FAILED, op, error, 0, &root, root >= 0) != 0)
+		reply(RT_JOIN_FAILED, op, error, 0, NULL, 0);
 	if (root >= 0)
 		linger(sock);
 	_exit(1);
@@ -526,7 +538,14 @@ static void child(uint32_t i, struct shared *with, int shares_files)
 	__builtin_trap(); /* the filter does not let us exit */
 }
 
-/* may_go_on takes a byte: whoever waits for it, in the child, goes on or dies. */
+/* give_up ends the child, which turns and turns, and us. Its ids are ours. */
+static void give_up(int pidfd)
+{
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	_exit(1);
+}
+
+/* may_go_on takes a byte. Without it who started us is gone. */
 static void may_go_on(int pidfd)
 {
 	ssize_t n;
@@ -534,11 +553,8 @@ static void may_go_on(int pidfd)
 
 	while ((n = recv(sock, &c, 1, 0)) < 0 && errno == EINTR)
 		;
-	if (n == 1)
-		return;
-	/* Who started us is gone; the child turns and turns. Its ids are ours. */
-	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	_exit(1);
+	if (n != 1)
+		give_up(pidfd);
 }
 
 /* hand_over waits for the listener of the child's filter, lets the other end
@@ -555,7 +571,8 @@ static void hand_over(struct shared *with, int pid, int pidfd, int alive[2])
 	{
 		int pair[2] = { pidfd, listener - 1 };
 
-		reply(RT_JOIN_LISTENER, 0, 0, pid, pair, 2);
+		if (answer(RT_JOIN_LISTENER, 0, 0, pid, pair, 2) != 0)
+			give_up(pidfd);
 	}
 	close(listener - 1); /* the child's too: it must not answer for itself */
 	may_go_on(pidfd);

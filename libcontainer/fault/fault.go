@@ -49,6 +49,38 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Join is errors.Join with a text of one line.
+func Join(errs ...error) error {
+	var all joined
+	for _, err := range errs {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
+}
+
+type joined []error
+
+func (j joined) Error() string {
+	var text strings.Builder
+	for i, err := range j {
+		if i > 0 {
+			text.WriteString("; ")
+		}
+		text.WriteString(err.Error())
+	}
+	return text.String()
+}
+
+func (j joined) Unwrap() []error { return j }
+
 // Hint returns the first hint in err's chain, or "".
 func Hint(err error) string {
 	for err != nil {

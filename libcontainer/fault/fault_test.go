@@ -65,3 +65,16 @@ func TestAPITexts(t *testing.T) {
 		}
 	}
 }
+
+func TestJoin(t *testing.T) {
+	one, two := syscall.EIO, errors.New("two")
+	if err := Join(nil, nil); err != nil {
+		t.Error(err)
+	}
+	if err := Join(nil, two); err != two { //nolint:errorlint // itself, not something around it
+		t.Error(err)
+	}
+	if err := Join(one, nil, two); err.Error() != "input/output error; two" || !errors.Is(err, one) || !errors.Is(err, two) {
+		t.Error(err)
+	}
+}

@@ -101,7 +101,7 @@ func wait(ctx context.Context, cmd *exec.Cmd, pidfd int, timeout time.Duration) 
 		wake, err := sys.NewEvent()
 		if err != nil {
 			_ = sys.KillGroup(cmd.Process.Pid)
-			return false, errors.Join(err, cmd.Wait())
+			return false, fault.Join(err, cmd.Wait())
 		}
 		done := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"rt/libcontainer/fault"
 	"rt/libcontainer/plan"
 	"rt/libcontainer/sys"
 )
@@ -113,7 +114,7 @@ func (l *Live) asOwner(do func() error) error {
 	if err == nil {
 		err = do()
 	}
-	return errors.Join(err, sys.SetFSIDs(0, 0))
+	return fault.Join(err, sys.SetFSIDs(0, 0))
 }
 
 func (r *Root) addNode(n *Node) error {
@@ -130,7 +131,7 @@ func (r *Root) addNode(n *Node) error {
 		case err == nil:
 			n.Made = true
 			if err := chown(d, parent, name); err != nil {
-				return errors.Join(err, removeNode(d, parent, name))
+				return fault.Join(err, removeNode(d, parent, name))
 			}
 			return nil
 		case errors.Is(err, unix.EEXIST):

@@ -160,6 +160,7 @@ func (s *Store) Reserve(id string) (*Dir, error) {
 			return d, nil
 		}
 		if !errors.Is(err, fault.ErrNotExist) {
+			_ = sys.RemoveDirAt(s.fd, id) // it is empty, or somebody else's by now
 			return nil, err
 		}
 	}

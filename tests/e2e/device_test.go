@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +59,24 @@ func TestDeviceAddAndRemove(t *testing.T) {
 	c.OK("kill", c.ID, "KILL")
 	c.Await(specs.StateStopped)
 	c.Do("device", "add", c.ID, host).WantFailure(t, "container not running")
+}
+
+// TestDeviceNotRecorded: what cannot be written down is taken back.
+func TestDeviceNotRecorded(t *testing.T) {
+	strace := harness.Need(t, "strace")
+	c := harness.New(t, sh(asleep))
+	c.Detached()
+	host := hostDevice(t)
+	for when := 1; when <= 2; when++ { // before the device is there, and behind
+		cmd := c.Command("device", "add", c.ID, host+":/dev/new/dev")
+		args := []string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=/^rename", "-e", fmt.Sprintf("inject=/^rename:error=ENOSPC:when=%d", when)}
+		harness.Exec(t, exec.Command(strace, append(args, cmd.Args...)...)).WantFailure(t, "no space left on device")
+		in(c, "test -e /dev/new/dev || echo gone").WantOutput(t, "gone\n")
+		in(c, openIt).WantFailure(t, "not permitted")
+		c.Do("device", "remove", c.ID, "/dev/new/dev").WantFailure(t, "was not added")
+	}
+	c.OK("device", "add", c.ID, host+":/dev/new/dev")
+	in(c, "test -e /dev/new/dev && echo there").WantOutput(t, "there\n")
 }
 
 // TestDeviceRefused: all or none, and what was there stays.
