@@ -4,6 +4,8 @@ package cgroups
 
 import (
 	"errors"
+	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,16 +20,52 @@ func (m *manager) Remove(deadline time.Duration) error {
 	}
 	end := time.Now().Add(deadline)
 	var first error
+	var unseen []string
 	for _, g := range m.groups {
-		remove := removeTree
+		remove := removeOwn
 		if g.joined {
 			remove = awaitEmpty
 		}
-		if err := remove(g.dir, end); err != nil && first == nil {
+		err := remove(g.dir, end)
+		if errors.Is(err, errUnseen) {
+			unseen = append(unseen, g.dir)
+		} else if err != nil && first == nil {
 			first = err
 		}
 	}
+	if len(unseen) > 0 {
+		m.warn("cgroups may stay, as their hierarchies are not mounted where rt runs: " + strings.Join(unseen, " "))
+	}
 	return first
+}
+
+// removeOwn is removeTree of a directory that the container was given. One that is
+// missing because its hierarchy is not mounted here is not gone.
+func removeOwn(dir string, end time.Time) error {
+	switch unix.Rmdir(dir) {
+	case nil:
+		return nil
+	case unix.ENOENT:
+		if !inHierarchy(dir) {
+			return errUnseen
+		}
+		return nil
+	}
+	return removeTree(dir, end)
+}
+
+var errUnseen = errors.New("not mounted here")
+
+// inHierarchy says whether the nearest directory there is above dir is a cgroup.
+func inHierarchy(dir string) bool {
+	for dir != "/" {
+		dir = path.Dir(dir)
+		var fs unix.Statfs_t
+		if err := unix.Statfs(dir, &fs); err != unix.ENOENT {
+			return err == nil && (fs.Type == unix.CGROUP_SUPER_MAGIC || fs.Type == unix.CGROUP2_SUPER_MAGIC)
+		}
+	}
+	return false
 }
 
 // awaitEmpty waits until the container's last process has left a directory

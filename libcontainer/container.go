@@ -257,6 +257,7 @@ func (c *container) removeCgroup(sharer string) error {
 		return nil
 	}
 	err := c.cg.Remove(removeDeadline)
+	c.rt.warn(c.cg.Warnings())
 	if c.rec.Init.Pid == 0 {
 		return nil
 	}

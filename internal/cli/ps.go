@@ -65,8 +65,8 @@ func (a *app) ps(id string, asJSON bool, options []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.out, printable(lines))
-	return nil
+	_, err = fmt.Fprint(a.out, printable(lines))
+	return err
 }
 
 // linesOf returns the title and the lines of these processes from the output of

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +84,24 @@ func TestForeignClock(t *testing.T) {
 	}
 	if status := c.Status().Status; status != specs.StateRunning {
 		t.Errorf("status %s", status)
+	}
+}
+
+// TestCgroupsOutOfSight: where cgroups are not mounted, delete says what it leaves.
+func TestCgroupsOutOfSight(t *testing.T) {
+	harness.Root(t)
+	unshare := harness.Need(t, "unshare")
+	c := harness.New(t, sh("sleep 1000"))
+	c.Runtime.Only(t, "says nothing")
+	c.Detached()
+	cmd := c.Command("delete", "--force", c.ID)
+	argv := append([]string{"--mount", "sh", "-c", `umount -R /sys/fs/cgroup && exec "$@"`, "sh"}, cmd.Args...)
+	r := harness.Exec(t, exec.Command(unshare, argv...)).WantExit(t, 0)
+	if !strings.Contains(r.Stderr, "may stay, as their hierarchies are not mounted") || !strings.Contains(r.Stderr, "/"+c.ID) {
+		t.Error(r)
+	}
+	for _, dir := range harness.CgroupMounts(t) {
+		_ = os.Remove(filepath.Join(dir, c.ID))
 	}
 }
 
