@@ -91,7 +91,7 @@ func (p Process) Look() (alive bool, err error) {
 		}
 		// Its directory is missing. A process that we may not even signal is
 		// another one, hidden from us (proc(5), hidepid).
-		if unix.Kill(p.Pid, 0) != nil {
+		if !sys.MaySignal(p.Pid) {
 			return false, nil
 		}
 	}

@@ -157,6 +157,9 @@ func hasHangup(pidfd int) bool {
 // SIGKILL ends a process without its consent.
 const SIGKILL = unix.SIGKILL
 
+// MaySignal says that there is a process pid, which the caller may signal (kill(2)).
+func MaySignal(pid int) bool { return unix.Kill(pid, 0) == nil }
+
 // KillGroup kills the process group that pid leads. It must be a child that has
 // not been waited for, or the number could be somebody else's.
 func KillGroup(pid int) error { return unix.Kill(-pid, unix.SIGKILL) }
