@@ -78,9 +78,14 @@ func signalProcess(p state.Process, sig syscall.Signal) error {
 // the fd is held: from then on the pid cannot change hands.
 func openProcess(p state.Process) (int, error) {
 	pidfd, err := sys.PidfdOpen(p.Pid)
-	if err == nil && !p.Alive() {
-		sys.Close(pidfd)
-		err = syscall.ESRCH
+	if err == nil {
+		alive, lookErr := p.Look()
+		if err = lookErr; err == nil && !alive {
+			err = syscall.ESRCH
+		}
+		if err != nil {
+			sys.Close(pidfd)
+		}
 	}
 	if errors.Is(err, syscall.ESRCH) {
 		err = fault.ErrNotRunning

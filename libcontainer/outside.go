@@ -196,7 +196,7 @@ func (o *outside) spawn() (err error) {
 	}
 	err = start()
 	o.placed = b.CgroupFd != plan.None || len(b.Doors) > 0
-	if err != nil && len(b.Doors) > 0 {
+	if err != nil && o.placed {
 		// It may not go there by itself. Who moves it knows why, or a way.
 		b.CgroupFd, b.Doors, o.placed = plan.None, nil, false
 		err = start()

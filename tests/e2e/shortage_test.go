@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -65,6 +66,25 @@ func TestFewFiles(t *testing.T) {
 					c.OK("resume", c.ID)
 				}
 			}
+		}
+	}
+}
+
+// TestWithoutProc: without a view of the processes nobody is killed or forgotten by
+// his number.
+func TestWithoutProc(t *testing.T) {
+	harness.Root(t)
+	unshare := harness.Need(t, "unshare")
+	c := harness.New(t, sh("sleep 1000"))
+	c.Runtime.Only(t, "takes it for stopped")
+	c.Detached()
+	pid := c.Status().Pid
+	for _, args := range [][]string{{"state", c.ID}, {"kill", c.ID, "KILL"}, {"delete", c.ID}, {"delete", "--force", c.ID}} {
+		cmd := c.Command(args...)
+		argv := append([]string{"--mount", "sh", "-c", `mount -t tmpfs none /proc && exec "$@"`, "sh"}, cmd.Args...)
+		harness.Exec(t, exec.Command(unshare, argv...)).WantFailure(t, "is missing, though there is such a process", "rt must see the processes")
+		if err := unix.Kill(pid, 0); err != nil {
+			t.Fatalf("after %v: %v", args, err)
 		}
 	}
 }
@@ -179,5 +199,46 @@ func TestGivenFiles(t *testing.T) {
 			c.Save()
 			harness.Exec(t, given(c, "run", "--bundle", c.Dir, c.ID)).WantOutput(t, "500\n1000\n")
 		})
+	}
+}
+
+// TestWithoutClone3: where a filter around rt does not know clone3(2), as those of
+// older clients, nobody is born in a cgroup, and comes into it all the same.
+func TestWithoutClone3(t *testing.T) {
+	harness.Root(t)
+	c := harness.New(t, sh("cat /proc/self/cgroup"))
+	c.Runtime.Only(t, "is not asked")
+	c.Save()
+	outside := func(cmd *exec.Cmd) (r harness.Result) {
+		err := onOwnThread(func() error {
+			if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+				return err
+			}
+			filter := []unix.SockFilter{
+				{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number
+				{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_CLONE3, Jf: 1},
+				{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+				{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+			}
+			prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+			if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&prog))); errno != 0 {
+				return errno
+			}
+			r = harness.Exec(t, cmd)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	want := outside(c.Command("run", "--bundle", c.Dir, c.ID)).WantExit(t, 0).Stdout
+	if got := c.Run().Stdout; want != got || !strings.Contains(got, c.ID) {
+		t.Errorf("in the cgroups\n%s, otherwise\n%s", want, got)
+	}
+	c.Spec.Process.Args = []string{"sleep", "1000"}
+	c.Detached()
+	if got := outside(c.Command("exec", c.ID, "cat", "/proc/self/cgroup")).WantExit(t, 0).Stdout; !strings.Contains(got, c.ID) {
+		t.Errorf("exec in\n%s", got)
 	}
 }
