@@ -13,19 +13,22 @@ import (
 // system call, for many N: afterwards `delete --force` leaves nothing and the
 // id is free again.
 func TestKilledAtASyscall(t *testing.T) {
-	strace := harness.Need(t, "strace")
 	for _, n := range []int{3, 10, 20, 30, 40, 50, 60, 75, 90, 105, 120, 140, 160, 180, 200, 230, 260, 300, 350, 400} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			c := harness.New(t, sh("sleep 100"))
 			c.Runtime.Only(t, "leaves processes and cgroups")
 			c.Save()
-			cmd := c.Command("create", "--bundle", c.Dir, c.ID)
-			inject := fmt.Sprintf("inject=all:signal=KILL:when=%d", n)
-			args := append([]string{"-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=all", "-e", inject}, cmd.Args...)
-			harness.Exec(t, exec.Command(strace, args...))
+			createKilledAt(t, c, n)
 			afterCrash(t, c)
 		})
 	}
+}
+
+// createKilledAt is `create` whose processes die each at its nth system call.
+func createKilledAt(t *testing.T, c *harness.Container, n int) {
+	t.Helper()
+	strace := []string{"strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=all", "-e", fmt.Sprintf("inject=all:signal=KILL:when=%d", n)}
+	harness.Exec(t, under(t, c, strace, "create", "--bundle", c.Dir, c.ID))
 }
 
 // TestKilledAtATime kills the process that the user started, after more and

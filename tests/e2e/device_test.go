@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,15 +62,13 @@ func TestDeviceAddAndRemove(t *testing.T) {
 
 // TestDeviceNotRecorded: what cannot be written down is taken back.
 func TestDeviceNotRecorded(t *testing.T) {
-	strace := harness.Need(t, "strace")
 	c := harness.New(t, sh(asleep))
 	c.Detached()
 	host := hostDevice(t)
 	for when := 1; when <= 2; when++ { // before the device is there, and behind
 		failed := func() bool {
-			cmd := c.Command("device", "add", c.ID, host+":/dev/new/dev")
-			args := []string{"-f", "-qq", "-o", "/dev/null", "-e", "trace=/^rename", "-e", fmt.Sprintf("inject=/^rename:error=ENOSPC:when=%d", when)}
-			r := harness.Exec(t, exec.Command(strace, append(args, cmd.Args...)...))
+			strace := []string{"strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=/^rename", "-e", fmt.Sprintf("inject=/^rename:error=ENOSPC:when=%d", when)}
+			r := harness.Exec(t, under(t, c, strace, "device", "add", c.ID, host+":/dev/new/dev"))
 			if r.Code != 0 {
 				r.WantFailure(t, "no space left on device")
 			}

@@ -103,7 +103,6 @@ func TestProcess(t *testing.T) {
 }
 
 func TestCPUAffinityIsReset(t *testing.T) {
-	harness.Need(t, "taskset")
 	c := harness.New(t, sh("grep Cpus_allowed_list /proc/self/status | cut -f2"))
 	c.Runtime.Only(t, "keeps the caller's")
 	var set unix.CPUSet
@@ -111,10 +110,7 @@ func TestCPUAffinityIsReset(t *testing.T) {
 		t.Skip("a second CPU is missing")
 	}
 	whole := c.Run().WantExit(t, 0).Stdout
-	cmd := c.Command("run", "--bundle", c.Dir, c.ID)
-	cmd.Args = append([]string{"taskset", "-c", "0"}, cmd.Args...)
-	cmd.Path = harness.Need(t, "taskset")
-	harness.Exec(t, cmd).WantOutput(t, whole)
+	runUnder(t, c, "taskset", "-c", "0").WantOutput(t, whole)
 }
 
 func TestCwdIsInsideTheRoot(t *testing.T) {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -97,13 +96,10 @@ func TestSmallestMemory(t *testing.T) {
 		c.Await(specs.StateRunning)
 	})
 	t.Run("a killed create", func(t *testing.T) {
-		strace := harness.Need(t, "strace")
 		for n := 100; n < 420; n += 40 {
 			c := small(t, limit, "sleep", "100")
 			c.Save()
-			cmd := c.Command("create", "--bundle", c.Dir, c.ID)
-			args := []string{"-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=all", "-e", "inject=all:signal=KILL:when=" + strconv.Itoa(n)}
-			harness.Exec(t, exec.Command(strace, append(args, cmd.Args...)...))
+			createKilledAt(t, c, n)
 			c.Do("delete", "--force", c.ID)
 			c.CheckGone()
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,15 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 	"rt/tests/harness"
 )
-
-// withFiles is the runtime's call with few file descriptors.
-func withFiles(c *harness.Container, files int, args ...string) *exec.Cmd {
-	cmd := c.Command(args...)
-	script := "ulimit -n " + strconv.Itoa(files) + `; exec "$@"`
-	limited := exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, cmd.Args...)...)
-	limited.Env, limited.Dir = cmd.Env, cmd.Dir
-	return limited
-}
 
 // TestFewFiles: with too few file descriptors a running container is none that
 // has stopped.
@@ -40,21 +32,22 @@ func TestFewFiles(t *testing.T) {
 		c.Detached()
 		pid := c.Status().Pid
 		for files := 3; files < 14; files++ {
-			for _, args := range [][]string{{"state"}, {"list"}, {"delete"}, {"exec", c.ID, "true"}, {"kill", c.ID, "0"}, {"pause"}, {"resume"}, {"delete", "--force"}} {
-				if len(args) < 3 && args[0] != "list" {
-					args = append(args, c.ID)
-				}
-				r := harness.Exec(t, withFiles(c, files, args...))
+			few := script("ulimit -n " + strconv.Itoa(files))
+			for _, args := range [][]string{
+				{"state", c.ID}, {"list"}, {"delete", c.ID}, {"exec", c.ID, "true"}, {"kill", c.ID, "0"}, {"pause", c.ID}, {"resume", c.ID}, {"delete", "--force", c.ID},
+			} {
+				r := harness.Exec(t, under(t, c, few, args...))
 				alive := unix.Kill(pid, 0) == nil
 				call := fmt.Sprintf("%d files: %v", files, r)
+				forced := slices.Contains(args, "--force")
 				switch {
 				case strings.Contains(r.Stdout+r.Stderr, "stopped"), strings.Contains(r.Stderr, "not running"):
 					t.Error("taken for a stopped one: ", call)
-				case args[0] == "delete" && len(args) == 2 && (r.Code == 0 || !alive):
+				case args[0] == "delete" && !forced && r.Code == 0:
 					t.Fatal("deleted without --force: ", call)
-				case args[0] == "delete" && len(args) == 3 && r.Code == 0 && alive:
+				case forced && r.Code == 0 && alive:
 					t.Fatal("forgotten: ", call)
-				case args[0] == "delete" && len(args) == 3 && !alive:
+				case forced && !alive:
 					c.Do("delete", "--force", c.ID).WantExit(t, 0) // of what had no place to finish
 					c.CheckGone()
 					c.Detached()
@@ -74,15 +67,13 @@ func TestFewFiles(t *testing.T) {
 // his number.
 func TestWithoutProc(t *testing.T) {
 	harness.Root(t)
-	unshare := harness.Need(t, "unshare")
 	c := harness.New(t, sh("sleep 1000"))
 	c.Runtime.Only(t, "takes it for stopped")
 	c.Detached()
 	pid := c.Status().Pid
+	unseen := append([]string{"unshare", "--mount"}, script("mount -t tmpfs none /proc")...)
 	for _, args := range [][]string{{"state", c.ID}, {"kill", c.ID, "KILL"}, {"delete", c.ID}, {"delete", "--force", c.ID}} {
-		cmd := c.Command(args...)
-		argv := append([]string{"--mount", "sh", "-c", `mount -t tmpfs none /proc && exec "$@"`, "sh"}, cmd.Args...)
-		harness.Exec(t, exec.Command(unshare, argv...)).WantFailure(t, "is missing, though there is such a process", "rt must see the processes")
+		harness.Exec(t, under(t, c, unseen, args...)).WantFailure(t, "is missing, though there is such a process", "rt must see the processes")
 		if err := unix.Kill(pid, 0); err != nil {
 			t.Fatalf("after %v: %v", args, err)
 		}
@@ -92,15 +83,13 @@ func TestWithoutProc(t *testing.T) {
 // TestForeignClock: who is in another time namespace sees other start times, and
 // must not take the container's init for a stranger.
 func TestForeignClock(t *testing.T) {
-	unshare := harness.Need(t, "unshare")
 	harness.Root(t)
 	c := harness.New(t, sh("sleep 1000"))
 	c.Runtime.Only(t, "looks at the clock alone")
 	c.Detached()
 	for _, args := range [][]string{{"delete", c.ID}, {"delete", "--force", c.ID}} {
-		cmd := c.Command(args...)
-		argv := append([]string{"--time", "--boottime", "1000", "--fork"}, cmd.Args...)
-		harness.Exec(t, exec.Command(unshare, argv...)).WantFailure(t, "began at another time", "time namespace")
+		later := []string{"unshare", "--time", "--boottime", "1000", "--fork"}
+		harness.Exec(t, under(t, c, later, args...)).WantFailure(t, "began at another time", "time namespace")
 	}
 	if status := c.Status().Status; status != specs.StateRunning {
 		t.Errorf("status %s", status)
@@ -110,13 +99,11 @@ func TestForeignClock(t *testing.T) {
 // TestCgroupsOutOfSight: where cgroups are not mounted, delete says what it leaves.
 func TestCgroupsOutOfSight(t *testing.T) {
 	harness.Root(t)
-	unshare := harness.Need(t, "unshare")
 	c := harness.New(t, sh("sleep 1000"))
 	c.Runtime.Only(t, "says nothing")
 	c.Detached()
-	cmd := c.Command("delete", "--force", c.ID)
-	argv := append([]string{"--mount", "sh", "-c", `umount -R /sys/fs/cgroup && exec "$@"`, "sh"}, cmd.Args...)
-	r := harness.Exec(t, exec.Command(unshare, argv...)).WantExit(t, 0)
+	unseen := append([]string{"unshare", "--mount"}, script("umount -R /sys/fs/cgroup")...)
+	r := harness.Exec(t, under(t, c, unseen, "delete", "--force", c.ID)).WantExit(t, 0)
 	if !strings.Contains(r.Stderr, "may stay, as their hierarchies are not mounted") || !strings.Contains(r.Stderr, "/"+c.ID) {
 		t.Error(r)
 	}
@@ -169,11 +156,7 @@ func TestStartFullDisk(t *testing.T) {
 // the caller has, not what the runtime makes of it for itself.
 func TestGivenFiles(t *testing.T) {
 	const limits = "ulimit -Sn; ulimit -Hn"
-	given := func(c *harness.Container, args ...string) *exec.Cmd {
-		cmd := withFiles(c, 1000, args...)
-		cmd.Args[2] = strings.Replace(cmd.Args[2], ";", "; ulimit -S -n 500;", 1)
-		return cmd
-	}
+	given := script("ulimit -n 1000 && ulimit -S -n 500")
 	for name, prepare := range map[string]func(c *harness.Container){
 		"plain": func(*harness.Container) {}, "user namespace": func(c *harness.Container) { userns(t, c) },
 	} {
@@ -188,16 +171,16 @@ func TestGivenFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer out.Close()
-			cmd := given(c, "create", "--bundle", c.Dir, c.ID)
+			cmd := under(t, c, given, "create", "--bundle", c.Dir, c.ID)
 			cmd.Stdout = out
 			harness.Exec(t, cmd).WantExit(t, 0)
 			c.OK("start", c.ID)
 			awaitFileText(t, c.Host("out"), "500\n1000\n")
-			harness.Exec(t, given(c, "exec", c.ID, "sh", "-c", limits)).WantOutput(t, "500\n1000\n")
+			harness.Exec(t, under(t, c, given, "exec", c.ID, "sh", "-c", limits)).WantOutput(t, "500\n1000\n")
 			c.OK("delete", "--force", c.ID)
 			c.Spec.Process.Args = []string{"sh", "-c", limits}
 			c.Save()
-			harness.Exec(t, given(c, "run", "--bundle", c.Dir, c.ID)).WantOutput(t, "500\n1000\n")
+			harness.Exec(t, under(t, c, given, "run", "--bundle", c.Dir, c.ID)).WantOutput(t, "500\n1000\n")
 		})
 	}
 }

@@ -18,15 +18,11 @@ import (
 	"rt/tests/harness"
 )
 
-// runUnder is `run` by way of a shell or a program that changes the caller.
+// runUnder is `run` under command.
 func runUnder(t *testing.T, c *harness.Container, command ...string) harness.Result {
 	t.Helper()
 	c.Save()
-	path := harness.Need(t, command[0])
-	cmd := c.Command("run", "--bundle", c.Dir, c.ID)
-	cmd.Args = append(command, cmd.Args...)
-	cmd.Path = path
-	return harness.Exec(t, cmd)
+	return harness.Exec(t, under(t, c, command, "run", "--bundle", c.Dir, c.ID))
 }
 
 // TestNoProcess: a container without a process can be created; start must
