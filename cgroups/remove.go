@@ -22,15 +22,18 @@ func (m *manager) Remove(deadline time.Duration) error {
 	var first error
 	var unseen []string
 	for _, g := range m.groups {
-		remove := removeOwn
+		var missing bool
+		var err error
 		if g.joined {
-			remove = awaitEmpty
+			err = awaitEmpty(g.dir, end)
+		} else {
+			missing, err = removeTree(g.dir, end)
 		}
-		err := remove(g.dir, end)
-		if errors.Is(err, errUnseen) {
-			unseen = append(unseen, g.dir)
-		} else if err != nil && first == nil {
+		if err != nil && first == nil {
 			first = err
+		}
+		if missing && !inHierarchy(g.dir) { // it is not seen, not gone
+			unseen = append(unseen, g.dir)
 		}
 	}
 	if len(unseen) > 0 {
@@ -38,23 +41,6 @@ func (m *manager) Remove(deadline time.Duration) error {
 	}
 	return first
 }
-
-// removeOwn is removeTree of a directory that the container was given. One that is
-// missing because its hierarchy is not mounted here is not gone.
-func removeOwn(dir string, end time.Time) error {
-	switch unix.Rmdir(dir) {
-	case nil:
-		return nil
-	case unix.ENOENT:
-		if !inHierarchy(dir) {
-			return errUnseen
-		}
-		return nil
-	}
-	return removeTree(dir, end)
-}
-
-var errUnseen = errors.New("not mounted here")
 
 // inHierarchy says whether the nearest directory there is above dir is a cgroup.
 func inHierarchy(dir string) bool {
@@ -84,31 +70,35 @@ func awaitEmpty(dir string, end time.Time) error {
 // removeTree removes dir and all below it. In the common case that is one
 // rmdir. A cgroup is busy while a process in it is alive or dying; those are
 // waited for on their pidfds. For a short time after the last is reaped it can
-// still be busy; for that there is nothing to wait on.
-func removeTree(dir string, end time.Time) error {
+// still be busy; for that there is nothing to wait on. missing: there was none.
+func removeTree(dir string, end time.Time) (missing bool, err error) {
 	pause := time.Millisecond
 	for first := true; ; first = false {
 		err := unix.Rmdir(dir)
 		switch err {
 		case nil, unix.ENOENT:
-			return nil
+			return first && err != nil, nil
 		case unix.EBUSY, unix.ENOTEMPTY, unix.EINTR:
 		default:
-			return fault.New(step, dir, "rmdir", err)
+			return false, fault.New(step, dir, "rmdir", err)
 		}
 		names, _ := subdirs(dir)
-		if err := eachBelow(dir, names, func(sub string) error { return removeTree(sub, end) }); err != nil {
+		below := func(sub string) error {
+			_, err := removeTree(sub, end)
 			return err
+		}
+		if err := eachBelow(dir, names, below); err != nil {
+			return false, err
 		}
 		pids, listErr := procs(dir)
 		if listErr != nil {
-			return fault.New(step, dir, "list processes", listErr)
+			return false, fault.New(step, dir, "list processes", listErr)
 		}
 		if !time.Now().Before(end) {
-			return stillBusy(dir, pids, err)
+			return false, stillBusy(dir, pids, err)
 		}
 		if !waitGone(pids, end) {
-			return stillBusy(dir, pids, err)
+			return false, stillBusy(dir, pids, err)
 		}
 		if !first || len(pids)+len(names) == 0 {
 			time.Sleep(min(pause, time.Until(end)))

@@ -43,7 +43,7 @@ func parent(t *testing.T, name string) string {
 	dir := fmt.Sprintf("%s/rt-test-%s-%d", defaultMount, name, os.Getpid())
 	must(t, os.Mkdir(dir, 0o755))
 	t.Cleanup(func() {
-		if err := removeTree(dir, time.Now().Add(5*time.Second)); err != nil {
+		if _, err := removeTree(dir, time.Now().Add(5*time.Second)); err != nil {
 			t.Error(err)
 		}
 	})
