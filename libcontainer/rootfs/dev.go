@@ -131,6 +131,9 @@ func (r *Root) device(d *plan.Device) error {
 		parent = fd
 	}
 	if r.plan.UserNS && d.Type != unix.S_IFIFO {
+		if st, err := sys.StatAt(parent, name); err == nil && isMounted(st, d) {
+			return nil
+		}
 		return r.bindNode(d, parent, name)
 	}
 	err := sys.MakeNodeAt(parent, name, d.Type|d.Mode, d.Major, d.Minor)
@@ -204,9 +207,6 @@ func isPlaceholder(st unix.Statx_t) bool {
 
 // bindNode binds the host's node of the same path, if it is that device.
 func (r *Root) bindNode(d *plan.Device, parent int, name string) error {
-	if st, err := sys.StatAt(parent, name); err == nil && isMounted(st, d) {
-		return nil
-	}
 	tree, err := sys.CloneTree(unix.AT_FDCWD, d.Path, false, true)
 	if err != nil {
 		return fmt.Errorf("bind the host's %s: %w", d.Path, err)
