@@ -144,6 +144,18 @@ func (c *container) status() (string, error) {
 	return Running, nil
 }
 
+// hasNotEnded is fault.ErrNotRunning for a container that is neither created, nor
+// running, nor paused.
+func (c *container) hasNotEnded() error {
+	switch status, err := c.status(); {
+	case err != nil:
+		return err
+	case status != Created && status != Running && status != Paused:
+		return fault.New("", c.rec.ID, "", fault.ErrNotRunning)
+	}
+	return nil
+}
+
 // waiting says whether init still waits for start. The socket's file is there
 // until start is done with it, but only a listener proves the wait: a start
 // that was killed in between leaves the file.

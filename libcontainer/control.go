@@ -83,14 +83,8 @@ func (r *Runtime) Update(id string, o UpdateOptions) error {
 		return err
 	}
 	defer c.dir.Close()
-	status, err := c.status()
-	if err != nil {
+	if err := c.hasNotEnded(); err != nil {
 		return err
-	}
-	switch status {
-	case Created, Running, Paused:
-	default:
-		return fault.New("", id, "", fault.ErrNotRunning)
 	}
 	err = c.setLimits(cg, changes(o.Resources))
 	r.warn(cg.Warnings())

@@ -48,14 +48,8 @@ func (r *Runtime) openLive(id string) (_ *live, err error) {
 			l.close()
 		}
 	}()
-	status, err := c.status()
-	if err != nil {
+	if err := c.hasNotEnded(); err != nil {
 		return nil, err
-	}
-	switch status {
-	case Created, Running, Paused:
-	default:
-		return nil, fault.New("", id, "", fault.ErrNotRunning)
 	}
 	store, err := r.store(id)
 	if err != nil {

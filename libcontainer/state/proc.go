@@ -81,7 +81,7 @@ func (p Process) Look() (alive bool, err error) {
 	if p.Pid <= 0 {
 		return false, nil
 	}
-	for range 2 {
+	for range 2 { // the number may be somebody else's by the second question
 		st, err := ReadStat(p.Pid)
 		if err == nil {
 			return st.Start == p.Start && st.running(), nil
